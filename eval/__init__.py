@@ -1,0 +1,1 @@
+"""Measures the assistant: cases, measures, runs, reports. Nothing in ``rag`` imports it."""

@@ -1,0 +1,1 @@
+"""Ask the Articles: proven answers over a folder of articles."""

@@ -1,0 +1,159 @@
+"""Assembly: the only module that names the concrete parts and takes ``Settings``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import llama_index.core
+from llama_index.core.llms import MockLLM
+
+from rag.answering.extractive import ExtractiveAnswerer
+from rag.assistant import Assistant
+from rag.dense import ChromaHome, DenseIndex, EmbeddedHome, OwnerLock, Progress, ServerHome
+from rag.embedding import Embedder, make_embedder
+from rag.engine import CitedQueryEngine
+from rag.errors import LockedError
+from rag.ingestion import Ingestor, IngestReport, Step, stamp_of
+from rag.ranking import WithoutTwins
+from rag.retrieval import HybridRetriever
+from rag.settings import Settings
+from rag.store import Store
+
+
+def app_version() -> str:
+    """The version of the installed product."""
+    try:
+        return version("ask-the-articles")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return "0"
+
+
+def open_embedder(settings: Settings) -> Embedder:
+    """The embedder that the settings ask for; LlamaIndex's globals are pointed at it too."""
+    key = settings.openai_api_key
+    embedder = make_embedder(
+        settings.embed_model,
+        base_url=settings.openai_base_url,
+        api_key=key.get_secret_value() if key else None,
+    )
+    # Parts of LlamaIndex reach for these globals, which fall back to OpenAI wherever a key is in the environment.
+    llama_index.core.Settings.embed_model = embedder
+    llama_index.core.Settings.llm = MockLLM()
+    return embedder
+
+
+def open_assistant(settings: Settings) -> Assistant:
+    """The assistant over the data folder, whose owner this process becomes until ``close``.
+
+    Raises:
+        LockedError: another process owns the data folder; the message names its pid.
+        IndexMismatchError: the index was made by another embedder or version.
+    """
+    lock = OwnerLock(settings.data_dir / "owner.lock")
+    lock.acquire("start a second server on it")
+    try:
+        embedder = open_embedder(settings)
+        store = _open_store(settings, embedder)
+        dense = DenseIndex(store, _home(settings, embedder))
+    except BaseException:
+        lock.release()
+        raise
+    engine = CitedQueryEngine(HybridRetriever(store, dense, embedder), [WithoutTwins()], ExtractiveAnswerer())
+    dense.follow()
+    # Loads the weights now rather than in the first user's question, while the page is still being built.
+    threading.Thread(target=embedder.get_query_embedding, args=("warm up",), name="warm-up", daemon=True).start()
+
+    def close() -> None:
+        dense.close()
+        store.close()
+        lock.release()
+
+    return Assistant(
+        store,
+        dense,
+        {"extractive": engine},
+        default="extractive",
+        embed_model=embedder.model_name,
+        model=None,
+        version=app_version(),
+        on_close=close,
+    )
+
+
+def run_ingest(
+    settings: Settings,
+    paths: Sequence[Path],
+    *,
+    include_qa: bool = True,
+    rebuild: bool = False,
+    dry_run: bool = False,
+    progress: Step | None = None,
+) -> IngestReport:
+    """Bring the index in line with files and folders. A running server picks the changes up by itself.
+
+    Raises:
+        LockedError: another ingest is writing.
+        IndexMismatchError: the index was made otherwise and ``rebuild`` is not set.
+        ArticleError: a path does not exist.
+    """
+    writer = OwnerLock(settings.data_dir / "ingest.lock")
+    writer.acquire("start a second ingest")
+    try:
+        embedder = open_embedder(settings)
+        store = Store(settings.data_dir / "articles.sqlite3")
+        try:
+            if rebuild and not dry_run:
+                paths = [
+                    *paths,
+                    *dict.fromkeys(Path(entry.root) for entry in store.known() if Path(entry.root).is_dir()),
+                ]
+                store.clear()
+            store.check_stamp(stamp_of(embedder))
+            report = Ingestor(store, embedder, include_qa=include_qa).run(paths, dry_run=dry_run, progress=progress)
+            if not dry_run:
+                _derive(settings, store, embedder, progress)
+            return report
+        finally:
+            store.close()
+    finally:
+        writer.release()
+
+
+def _derive(settings: Settings, store: Store, embedder: Embedder, progress: Step | None) -> None:
+    """Bring Chroma in line, unless a running server owns it: that one does it by itself."""
+    lock = OwnerLock(settings.data_dir / "owner.lock")
+    try:
+        lock.acquire("build its dense index")
+    except LockedError:
+        return
+    try:
+        dense = DenseIndex(store, _home(settings, embedder))
+        report: Progress | None = (lambda done, of: progress("dense index", done, of)) if progress else None
+        dense.sync(report)
+        dense.close()
+    finally:
+        lock.release()
+
+
+def _open_store(settings: Settings, embedder: Embedder) -> Store:
+    store = Store(settings.data_dir / "articles.sqlite3")
+    try:
+        store.check_stamp(stamp_of(embedder))
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _home(settings: Settings, embedder: Embedder) -> ChromaHome:
+    stamp = hashlib.blake2b(json.dumps(stamp_of(embedder)).encode(), digest_size=6).hexdigest()
+    name = f"articles-{stamp}"
+    if settings.chroma_url:
+        token = settings.chroma_token
+        return ServerHome(settings.chroma_url, token.get_secret_value() if token else None, name)
+    return EmbeddedHome(settings.data_dir / "chroma", name)

@@ -1,0 +1,113 @@
+"""The assistant: the one object that the page, the API and the evaluation talk to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from rag.dense import DenseIndex
+from rag.engine import CitedQueryEngine, refuse
+from rag.errors import QuestionError
+from rag.nodes import Question, passage_of
+from rag.store import Store
+from rag.text import identify
+from rag.types import Answer, AnswererName, ArticleSummary, Filters, Health, Passage, Turn
+
+
+class Assistant:
+    """Answers questions over the indexed articles. Safe to call from many threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        dense: DenseIndex,
+        engines: Mapping[AnswererName, CitedQueryEngine],
+        *,
+        default: AnswererName,
+        embed_model: str,
+        model: str | None,
+        version: str,
+        on_close: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._dense = dense
+        self._engines = engines
+        self._default = default
+        self._embed_model = embed_model
+        self._model = model
+        self._version = version
+        self._on_close = on_close
+
+    def ask(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        filters: Filters | None = None,
+        top_k: int = 8,
+        include_qa: bool = True,
+        answerer: AnswererName | None = None,
+    ) -> Answer:
+        """A proven answer, or a refusal in the question's language.
+
+        Raises:
+            QuestionError: the answerer asked for is not set up.
+        """
+        engine = self._engine(answerer or self._default)
+        lang, sure = identify(question)
+        if sure < 0.5 and history:  # a bare name: the language of the conversation
+            lang = identify(next((t.content for t in reversed(history) if t.role == "user"), question))[0]
+        if not any(c.isalnum() for c in question):
+            return refuse(question, lang, "question_empty")
+        if not self._store.count()[1]:
+            return refuse(question, lang, "empty_index")
+        asked = Question(question.strip(), lang=lang, filters=filters or Filters(), top_k=top_k, include_qa=include_qa)
+        return engine.ask(asked)
+
+    def search(
+        self, query: str, *, filters: Filters | None = None, top_k: int = 10, include_qa: bool = True
+    ) -> list[Passage]:
+        """The passages that fit best, best first."""
+        if not any(c.isalnum() for c in query):
+            return []
+        asked = Question(
+            query.strip(),
+            lang=identify(query)[0],
+            filters=filters or Filters(),
+            top_k=top_k,
+            include_qa=include_qa,
+        )
+        return [passage_of(node) for node in self._engine(self._default).retrieve(asked)]
+
+    def articles(self) -> list[ArticleSummary]:
+        """What is indexed, newest first, articles without a date last."""
+        return self._store.summaries()
+
+    def article(self, article_id: str) -> tuple[ArticleSummary, str] | None:
+        """One article and its whole text, into which all offsets point; None when there is no such id."""
+        text = self._store.text(article_id)
+        summary = next((s for s in self._store.summaries() if s.id == article_id), None)
+        return (summary, text) if summary is not None and text is not None else None
+
+    def health(self) -> Health:
+        """Whether questions can be answered, and from what."""
+        articles, passages = self._store.count()
+        return Health(
+            status="ok" if passages else "no articles are indexed; run `python ingest.py`",
+            articles=articles,
+            passages=passages,
+            embed_model=self._embed_model,
+            answerer=self._default,
+            model=self._model,
+            dense=self._dense.state,
+            version=self._version,
+        )
+
+    def close(self) -> None:
+        """Let go of the index; safe to call twice."""
+        self._on_close()
+
+    def _engine(self, name: AnswererName) -> CitedQueryEngine:
+        engine = self._engines.get(name)
+        if engine is None:
+            raise QuestionError(f"answerer {name} is not set up; available: {', '.join(self._engines)}")
+        return engine

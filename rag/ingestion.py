@@ -1,0 +1,181 @@
+"""Ingestion: parse, embed, write, and only then drop the old. A file that fails is reported; the rest goes in."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from rag.articles import find_files, read_article
+from rag.chunking import VERSION, Chunk, chunk
+from rag.embedding import Embedder, embed_texts, unit
+from rag.errors import ArticleError
+from rag.store import SCHEMA_VERSION, EmbeddedChunk, Known, Store
+from rag.text import clauses, for_embedding, plain
+from rag.types import Article
+
+log = logging.getLogger(__name__)
+
+Action = Literal["added", "updated", "unchanged", "removed", "failed"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
+Step = Callable[[str, int, int], None]  # what is going on, done, of
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What happened to one file. ``detail`` says why it failed, or warns about what was guessed."""
+
+    path: str
+    action: Action
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What a run did and what the index holds after it."""
+
+    results: tuple[FileResult, ...]
+    articles: int
+    passages: int
+    langs: dict[str, int] = field(default_factory=dict)  # passages of each language
+    seconds: float = 0.0
+
+    def count(self, action: Action) -> int:
+        """How many files this happened to."""
+        return sum(result.action == action for result in self.results)
+
+    @property
+    def failed(self) -> tuple[FileResult, ...]:
+        """The files that did not go in."""
+        return tuple(result for result in self.results if result.action == "failed")
+
+
+def stamp_of(embedder: Embedder) -> dict[str, str]:
+    """What makes an index; another stamp means that the index must be built anew."""
+    dimension = str(embedder.dimension)
+    return {"embedder": embedder.model_name, "dimension": dimension, "chunker": VERSION, "schema": SCHEMA_VERSION}
+
+
+class Ingestor:
+    """Brings the truth in line with files and folders."""
+
+    def __init__(self, store: Store, embedder: Embedder, *, include_qa: bool = True) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._include_qa = include_qa  # an evaluation's index must not hold the answers
+
+    def run(self, paths: Sequence[Path], *, dry_run: bool = False, progress: Step | None = None) -> IngestReport:
+        """Index what is new or changed under these files and folders and remove what is gone from there.
+
+        Files indexed from elsewhere stay. With ``dry_run`` nothing is written.
+
+        Raises:
+            ArticleError: a path does not exist and nothing was indexed from it.
+            EmbeddingError: the embedder failed; what was written before stays.
+        """
+        started = time.perf_counter()
+        known = {entry.path: entry for entry in self._store.known()}
+        wanted, gone = _plan(paths, known.values())
+        results = [FileResult(path, "removed") for path in sorted(gone)]
+        for done, (path, root) in enumerate(wanted):
+            if progress:
+                progress(path.name, done, len(wanted))
+            results.append(self._one(path, root, known.get(str(path)), dry_run=dry_run))
+        if progress:
+            progress("", len(wanted), len(wanted))
+        if gone and not dry_run:  # last: a file that only moved is found again before its old entry goes
+            self._store.remove([known[path].id for path in gone])
+        articles, passages = self._store.count()
+        return IngestReport(
+            tuple(results), articles, passages, self._store.languages(), round(time.perf_counter() - started, 2)
+        )
+
+    def _one(self, path: Path, root: Path, known: Known | None, *, dry_run: bool) -> FileResult:
+        try:
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            if known and known.sha256 == sha256:
+                return FileResult(str(path), "unchanged")
+            article = read_article(path, root)
+        except (ArticleError, OSError) as error:
+            kept = " (the version indexed before stays)" if known else ""
+            return FileResult(str(path), "failed", f"{error}{kept}")
+        if not dry_run:
+            article = self._with_free_id(article, path, known)
+            self._store.put(article, path, root, sha256, self._embed(article))
+        return FileResult(str(path), "updated" if known else "added", "; ".join(article.warnings))
+
+    def _with_free_id(self, article: Article, path: Path, known: Known | None) -> Article:
+        """A file keeps its id; one whose id is taken (same name, other folder) gets one from its full path."""
+        if known:
+            return replace(article, id=known.id)
+        if any(entry.id == article.id and entry.path != str(path) for entry in self._store.known()):
+            return replace(article, id=hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest())
+        return article
+
+    def _embed(self, article: Article) -> list[EmbeddedChunk]:
+        chunks = [c for c in chunk(article) if c.sentences and (self._include_qa or c.passage.kind != "qa")]
+        units = [_units(c) for c in chunks]
+        vectors = embed_texts(self._embedder, [text for texts, _ in units for text in texts])
+        if self._store.stamp() is None:
+            self._store.set_stamp(stamp_of(self._embedder))
+        embedded, at = [], 0
+        for c, (texts, unit_of) in zip(chunks, units, strict=True):
+            own = vectors[at : at + len(texts)]
+            at += len(texts)
+            # The passage's vector is the mean of its sentences' (and its question's): measured as good as
+            # encoding the passage once more, at half the work.
+            whole = own[[i for i, is_whole in enumerate(_is_whole(unit_of)) if is_whole]]
+            embedded.append(EmbeddedChunk(c, unit(np.mean(whole, axis=0, keepdims=True))[0], own, unit_of))
+        return embedded
+
+
+def _plan(paths: Sequence[Path], known: Iterable[Known]) -> tuple[list[tuple[Path, Path]], set[str]]:
+    """The files to look at, each with the folder it is named from, and the indexed paths that are gone."""
+    known = list(known)
+    wanted: dict[Path, Path] = {}
+    gone: set[str] = set()
+    for given in paths:
+        path = given.expanduser().resolve()
+        below = {entry.path for entry in known if entry.path == str(path) or Path(entry.path).is_relative_to(path)}
+        if path.is_dir():
+            found = find_files(path)
+            wanted |= {file: path for file in found if file not in wanted}
+            gone |= below - {str(file) for file in found}
+        elif path.is_file():
+            wanted.setdefault(path, path.parent)
+        elif below:
+            gone |= below
+        else:
+            raise ArticleError(f"{given} does not exist")
+    return list(wanted.items()), gone - {str(path) for path in wanted}
+
+
+def _units(c: Chunk) -> tuple[list[str], tuple[int, ...]]:
+    """The texts to embed of a passage and the sentence that each belongs to; -1 is the question of a pair.
+
+    A sentence comes first, then its clauses if it has several: a long sentence hides what one clause says.
+    """
+    texts: list[str] = []
+    unit_of: list[int] = []
+    passage = c.passage
+    if passage.kind == "qa":
+        texts.append(for_embedding(passage.text[: c.sentences[0].start - passage.start]))
+        unit_of.append(-1)
+    for index, sentence in enumerate(c.sentences):
+        whole = plain(sentence.text)
+        parts = clauses(whole, passage.lang)
+        for text in (whole, *(parts if len(parts) > 1 else ())):
+            texts.append(for_embedding(text))
+            unit_of.append(index)
+    return texts, tuple(unit_of)
+
+
+def _is_whole(unit_of: Sequence[int]) -> list[bool]:
+    """Which units are whole sentences or the question, not clauses."""
+    return [i == 0 or unit_of[i] != unit_of[i - 1] for i in range(len(unit_of))]

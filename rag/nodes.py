@@ -1,0 +1,66 @@
+"""Where LlamaIndex's types meet ours: the only module that knows the metadata keys of a node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+
+from rag.types import Filters, Lang, Passage
+
+_SENTENCES = "sentences"
+_PASSAGE_KEYS = [name for name in Passage.__dataclass_fields__ if name not in ("text", "score")]
+
+
+@dataclass
+class Question(QueryBundle):
+    """A question as the retriever takes it: its language and what may be used to answer it."""
+
+    lang: Lang = "en"
+    filters: Filters = field(default_factory=Filters)
+    top_k: int = 8
+    include_qa: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSentence:
+    """A sentence of a passage that may be said, with its evidence for the question at hand.
+
+    ``similarity`` is the cosine of question and sentence or its best clause (-1 to 1); ``coverage`` the share of
+    the question's words, weighted by their rarity, that stand in the sentence (0 to 1).
+    """
+
+    start: int
+    end: int
+    similarity: float
+    coverage: float
+
+
+def to_node(passage: Passage, sentences: Sequence[ScoredSentence], vector: Sequence[float]) -> NodeWithScore:
+    """A passage as LlamaIndex passes it around. Its metadata never leaks into text that is embedded or prompted."""
+    metadata: dict[str, Any] = {key: getattr(passage, key) for key in _PASSAGE_KEYS}
+    metadata[_SENTENCES] = [asdict(sentence) for sentence in sentences]
+    node = TextNode(
+        id_=passage.passage_id,
+        text=passage.text,
+        metadata=metadata,
+        start_char_idx=passage.start,
+        end_char_idx=passage.end,
+        embedding=list(vector),
+        excluded_embed_metadata_keys=list(metadata),
+        excluded_llm_metadata_keys=list(metadata),
+    )
+    return NodeWithScore(node=node, score=passage.score)
+
+
+def passage_of(node: NodeWithScore) -> Passage:
+    """The passage in a node, with the node's score."""
+    fields = {key: node.node.metadata[key] for key in _PASSAGE_KEYS}
+    return Passage(**fields, text=node.node.get_content(), score=float(node.score or 0.0))
+
+
+def sentences_of(node: NodeWithScore) -> list[ScoredSentence]:
+    """The sentences of the passage in a node, in order."""
+    return [ScoredSentence(**fields) for fields in node.node.metadata[_SENTENCES]]

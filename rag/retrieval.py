@@ -1,0 +1,133 @@
+"""Retrieval: dense and lexical candidates, scored on one absolute scale.
+
+A passage scores its similarity (the mean of the question's cosine with the passage and with its best sentence or
+clause) plus twice the square of its coverage (BM25 as a share of the most that the question's words could score).
+Squared, because a passage in the question's language always shares some everyday words with it: coverage must not
+lift it over the right passage in another language until it is high. Absolute scores, because fusing ranks throws
+away how sure each search is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from llama_index.core.retrievers import BaseRetriever
+from llama_index.core.schema import NodeWithScore, QueryBundle
+
+from rag.dense import DenseIndex
+from rag.embedding import Embedder, Matrix, embed_question
+from rag.nodes import Question, ScoredSentence, to_node
+from rag.store import Store, StoredPassage
+from rag.text import content_tokens, for_embedding, identify, tokens
+
+CANDIDATES = 50  # from each of the two searches
+COVERAGE_WEIGHT = 2.0
+MAX_TERMS = 40  # the rarest tokens of a long question; the rest add work and little evidence
+# BM25's usual constants (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond").
+K1, B = 1.2, 0.75
+# In a pair the question stands for its answer. Two questions are more alike than a question and its answer, by
+# about this much, also when they ask different things.
+PAIR_DISCOUNT = 0.15
+
+
+def idf(term_frequency: Mapping[str, int], terms: Iterable[str], passages: int) -> dict[str, float]:
+    """Weight of each token: rarer is higher, and a token in no passage is highest.
+
+    >>> {t: round(w, 2) for t, w in idf({"scale": 9, "accel": 1}, ["scale", "accel", "tesla"], 10).items()}
+    {'scale': 0.15, 'accel': 1.99, 'tesla': 3.09}
+    """
+    return {term: math.log(1 + (passages - (n := term_frequency.get(term, 0)) + 0.5) / (n + 0.5)) for term in terms}
+
+
+def bm25_coverage(weights: Mapping[str, float], text: Sequence[str], mean_length: float) -> float:
+    """BM25 of a token sequence as a share of the most these terms could score; 0 to 1.
+
+    Terms that stand nowhere count in the denominator, so that a question about something else stays low.
+
+    >>> round(bm25_coverage({"a": 1.0, "b": 1.0}, ["a", "x", "x", "x"], 4.0), 3)  # half of the terms, 1 / 2.2 each
+    0.227
+    """
+    most = (K1 + 1) * sum(weights.values())
+    if not most:
+        return 0.0
+    counts = Counter(token for token in text if token in weights)
+    norm = K1 * (1 - B + B * len(text) / mean_length)
+    return sum(weights[t] * f * (K1 + 1) / (f + norm) for t, f in counts.items()) / most
+
+
+def term_coverage(weights: Mapping[str, float], text: Iterable[str]) -> float:
+    """The weight of the terms that stand in a text, as a share of all; 0 to 1.
+
+    >>> term_coverage({"a": 3.0, "b": 1.0}, ["x", "a"])
+    0.75
+    """
+    total = sum(weights.values())
+    present = set(text)
+    return sum(w for t, w in weights.items() if t in present) / total if total else 0.0
+
+
+class HybridRetriever(BaseRetriever):
+    """Finds passages by meaning and by words. Takes a ``Question``; a plain query gets its language told."""
+
+    def __init__(self, store: Store, dense: DenseIndex, embedder: Embedder) -> None:
+        super().__init__()
+        self._store = store
+        self._dense = dense
+        self._embedder = embedder
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        question = query_bundle
+        if not isinstance(question, Question):
+            question = Question(query_bundle.query_str, lang=identify(query_bundle.query_str)[0])
+        allowed = self._store.select(question.filters, include_qa=question.include_qa)
+        _, passages = self._store.count()
+        if not passages or allowed == []:
+            return []
+        weights = self._weights(question, passages)
+        vector = embed_question(self._embedder, for_embedding(question.query_str))
+        found = {passage_id for passage_id, _ in self._dense.search(vector, CANDIDATES, allowed)}
+        found.update(self._store.lexical(list(weights), CANDIDATES, allowed))
+        mean_length = self._store.mean_length()
+        nodes = [_score(stored, question, vector, weights, mean_length) for stored in self._store.load(found)]
+        return sorted(nodes, key=lambda node: -(node.score or 0.0))
+
+    def _weights(self, question: Question, passages: int) -> dict[str, float]:
+        text = question.query_str
+        terms = dict.fromkeys(content_tokens(text, question.lang) or tokens(text, question.lang))
+        weights = idf(self._store.document_frequency(terms), terms, passages)
+        rarest = sorted(weights, key=lambda term: -weights[term])[:MAX_TERMS]
+        return {term: weights[term] for term in rarest}
+
+
+def _score(
+    stored: StoredPassage, question: Question, vector: Matrix, weights: Mapping[str, float], mean_length: float
+) -> NodeWithScore:
+    passage = stored.passage
+    similarities = stored.units @ vector - PAIR_DISCOUNT * (np.array(stored.unit_of) == -1)
+    similarity = (float(stored.vector @ vector) + float(similarities.max())) / 2
+    coverage = bm25_coverage(weights, stored.tokens, mean_length)
+    sentences = _sentences(stored, question, similarities, weights)
+    return to_node(
+        replace(passage, score=similarity + COVERAGE_WEIGHT * coverage**2), sentences, stored.vector.tolist()
+    )
+
+
+def _sentences(
+    stored: StoredPassage, question: Question, similarities: Matrix, weights: Mapping[str, float]
+) -> list[ScoredSentence]:
+    passage = stored.passage
+    of = np.array(stored.unit_of)
+    is_pair = passage.kind == "qa"
+    pair_similarity = float(similarities[of == -1].max()) if is_pair else -1.0
+    asked = passage.text[: stored.sentences[0][0] - passage.start] if is_pair else ""
+    scored = []
+    for i, (start, end) in enumerate(stored.sentences):
+        own = float(similarities[of == i].max())
+        # Tokenised as the question's language, so that a name counts in a sentence of any language.
+        words = tokens(asked or passage.text[start - passage.start : end - passage.start], question.lang)
+        scored.append(ScoredSentence(start, end, max(own, pair_similarity), term_coverage(weights, words)))
+    return scored

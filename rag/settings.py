@@ -1,0 +1,94 @@
+"""Settings: the one place that reads the environment and ``.env``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from dotenv import dotenv_values
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from rag.errors import SettingsError
+
+PREFIX = "RAG_"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+ENV_FILE = Path(".env")
+
+
+class Settings(BaseSettings):
+    """Everything a user can set. Each field is the variable ``RAG_<FIELD>``; the environment beats ``.env``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=ENV_FILE, extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    articles: Path = Field(Path("articles"), description="folder of articles that is indexed by default")
+    data_dir: Path = Field(Path(".rag"), description="where the index, the answers and the feedback are kept")
+    chroma_url: str | None = Field(None, description="a Chroma server, e.g. http://127.0.0.1:8000; empty: embedded")
+    chroma_token: SecretStr | None = Field(
+        None, description="sent as a bearer token to the proxy in front of that server"
+    )
+    embed_model: str = Field("local", description="local, local-fast, or openai:<model> asked through OPENAI_BASE_URL")
+    host: str = Field("127.0.0.1", description="address that the page and the API listen on")
+    port: int = Field(7860, ge=0, le=65535, description="their port; 0 takes a free one")
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="comma list of bearer keys for the API; empty: open, on loopback only"
+    )
+    max_question_chars: int = Field(2000, ge=1, le=100_000, description="longest question, in characters")
+    openai_base_url: str | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_BASE_URL"), description="OpenAI-compatible server"
+    )
+    openai_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_API_KEY"), description="its key"
+    )
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _comma_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("embed_model")
+    @classmethod
+    def _known_embedder(cls, value: str) -> str:
+        if value in ("local", "local-fast") or (value.startswith("openai:") and value != "openai:"):
+            return value
+        raise ValueError("choose local, local-fast or openai:<model>")
+
+    @model_validator(mode="after")
+    def _keys_off_loopback(self) -> Self:
+        if self.host not in LOOPBACK and not self.api_keys:
+            raise ValueError(
+                f"RAG_HOST={self.host} would let anyone on the network in; set RAG_API_KEYS, or use 127.0.0.1"
+            )
+        return self
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment and ``.env``; ``overrides`` (from a command line) beat both, None is unset.
+
+    Raises:
+        SettingsError: a ``RAG_`` variable is unknown, or a value is not possible; the message names it.
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    given = {*os.environ, *(dotenv_values(ENV_FILE) if ENV_FILE.is_file() else ())}
+    unknown = sorted(name for name in given if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(dict(e)) for e in error.errors())) from error
+
+
+def _explain(error: dict[str, Any]) -> str:
+    name = str(error["loc"][0]).upper() if error["loc"] else ""
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not name:
+        return message
+    variable = name if name.startswith("OPENAI_") else PREFIX + name
+    shown = "" if variable.endswith(("KEYS", "KEY", "TOKEN")) else f"={error['input']}"
+    return f"{variable}{shown}: {message}"

@@ -1,0 +1,360 @@
+"""The truth: articles, passages, sentence vectors and the lexical index in one SQLite file (WAL).
+
+A transaction holds one whole article, so that it is in the index or it is not. Readers are never blocked.
+Chroma (``dense.py``) is derived from here and can be rebuilt at any time without embedding again.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rag.chunking import Chunk
+from rag.embedding import Matrix
+from rag.errors import IndexMismatchError
+from rag.text import tokens
+from rag.types import Article, ArticleSummary, Filters, Lang, Passage
+
+SCHEMA_VERSION = "1"
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE articles (
+  id TEXT PRIMARY KEY, path TEXT UNIQUE NOT NULL, root TEXT NOT NULL, sha256 TEXT NOT NULL, file TEXT NOT NULL,
+  title TEXT NOT NULL, url TEXT, author TEXT, date TEXT, description TEXT, langs TEXT NOT NULL,
+  qa_pairs INTEGER NOT NULL, warnings TEXT NOT NULL, text TEXT NOT NULL
+);
+CREATE TABLE tags (
+  article_id TEXT NOT NULL REFERENCES articles(id) ON DELETE CASCADE, tag TEXT NOT NULL, PRIMARY KEY (article_id, tag)
+);
+-- A passage's id is made from its content, so that an index derived from here can tell old from new by it alone.
+CREATE TABLE passages (
+  key INTEGER PRIMARY KEY, passage_id TEXT UNIQUE NOT NULL,
+  article_id TEXT NOT NULL REFERENCES articles(id) ON DELETE CASCADE, lang TEXT NOT NULL, heading TEXT,
+  kind TEXT NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, length INTEGER NOT NULL,
+  vector BLOB NOT NULL, sentences TEXT NOT NULL, units BLOB NOT NULL, unit_of TEXT NOT NULL
+);
+CREATE INDEX passages_article ON passages(article_id);
+CREATE VIRTUAL TABLE lexical USING fts5(tokens, tokenize = "ascii tokenchars '_'");
+CREATE VIRTUAL TABLE lexical_terms USING fts5vocab(lexical, row);
+CREATE TRIGGER passages_gone AFTER DELETE ON passages BEGIN DELETE FROM lexical WHERE rowid = old.key; END;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedChunk:
+    """A chunk with its vectors. ``units`` are its sentences, their clauses and, of a pair, the question:
+    shape (units, dimensions); ``unit_of`` says to which sentence each belongs, -1 for the question."""
+
+    chunk: Chunk
+    vector: Matrix
+    units: Matrix
+    unit_of: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPassage:
+    """A passage as the retriever needs it: with vectors, sentence spans and lexical tokens."""
+
+    passage: Passage
+    sentences: tuple[tuple[int, int], ...]
+    vector: Matrix
+    units: Matrix
+    unit_of: tuple[int, ...]
+    tokens: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is indexed of a file."""
+
+    id: str
+    path: str
+    root: str
+    sha256: str
+
+
+class Store:
+    """One SQLite file. Each thread has its own connection; writers go one at a time, by SQLite's own lock."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._all: list[sqlite3.Connection] = []
+        self._all_lock = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self.transaction() as db:
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+                # One statement at a time: executescript would commit half a schema.
+                for statement in _split_statements(_SCHEMA):
+                    db.execute(statement)
+                db.execute("INSERT INTO meta VALUES ('revision', '0')")
+
+    # --- Connections -----------------------------------------------------------------------------------------
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        db: sqlite3.Connection | None = getattr(self._local, "db", None)
+        if db is None:
+            db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
+            db.row_factory = sqlite3.Row
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA foreign_keys = ON")
+            self._local.db = db
+            with self._all_lock:
+                self._all.append(db)
+        return db
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; one writer at a time."""
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._all_lock:
+            for db in self._all:
+                db.close()
+            self._all.clear()
+        self._local = threading.local()
+
+    # --- Stamp and revision ----------------------------------------------------------------------------------
+
+    def stamp(self) -> dict[str, str] | None:
+        """What made this index (embedder, dimension, chunker, schema); None before anything is in it."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'stamp'").fetchone()
+        return json.loads(row["value"]) if row else None
+
+    def check_stamp(self, expected: dict[str, str]) -> None:
+        """Refuse an index that was made otherwise.
+
+        Raises:
+            IndexMismatchError: naming what differs and what to run.
+        """
+        found = self.stamp()
+        if found is None or found == expected:
+            return
+        keys = {**found, **expected}
+        differs = [f"{k} {found.get(k)!r}, now {expected.get(k)!r}" for k in keys if found.get(k) != expected.get(k)]
+        raise IndexMismatchError(
+            f"the index in {self._path.parent} was made with {'; '.join(differs)}. "
+            "Run `python ingest.py --rebuild` to make it anew from the articles"
+        )
+
+    def set_stamp(self, stamp: dict[str, str]) -> None:
+        """Say what makes this index."""
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('stamp', ?)", (json.dumps(stamp),))
+
+    def revision(self) -> int:
+        """A number that grows with every change."""
+        return int(self._db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()["value"])
+
+    # --- Writing ---------------------------------------------------------------------------------------------
+
+    def put(self, article: Article, path: Path, root: Path, sha256: str, chunks: Sequence[EmbeddedChunk]) -> None:
+        """Write an article and its passages in place of what is there under its path, in one transaction."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM articles WHERE path = ?", (str(path),))
+            db.execute(
+                "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(article.id, str(path), str(root), sha256, article.file),
+                    *(article.title, article.url, article.author, article.date, article.description),
+                    *(json.dumps(article.langs), sum(len(s.qa) for s in article.sections)),
+                    *(json.dumps(article.warnings), article.text),
+                ),
+            )
+            db.executemany("INSERT INTO tags VALUES (?, ?)", [(article.id, tag) for tag in article.tags])
+            for chunk in chunks:
+                _insert_passage(db, chunk)
+            _bump(db)
+
+    def remove(self, article_ids: Iterable[str]) -> None:
+        """Remove articles and all that belongs to them."""
+        with self.transaction() as db:
+            db.executemany("DELETE FROM articles WHERE id = ?", [(i,) for i in article_ids])
+            _bump(db)
+
+    def clear(self) -> None:
+        """Remove everything, the stamp too."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM articles")
+            db.execute("DELETE FROM meta WHERE key = 'stamp'")
+            _bump(db)
+
+    # --- Reading ---------------------------------------------------------------------------------------------
+
+    def known(self) -> list[Known]:
+        """Every indexed file."""
+        rows = self._db.execute("SELECT id, path, root, sha256 FROM articles")
+        return [Known(*row) for row in rows]
+
+    def count(self) -> tuple[int, int]:
+        """Articles and passages."""
+        row = self._db.execute("SELECT (SELECT count(*) FROM articles), (SELECT count(*) FROM passages)").fetchone()
+        return int(row[0]), int(row[1])
+
+    def languages(self) -> dict[str, int]:
+        """How many passages each language has."""
+        rows = self._db.execute("SELECT lang, count(*) FROM passages GROUP BY lang ORDER BY lang")
+        return {row[0]: row[1] for row in rows}
+
+    def summaries(self) -> list[ArticleSummary]:
+        """All articles, newest first, those without a date last."""
+        tags: dict[str, list[str]] = {}
+        for row in self._db.execute("SELECT article_id, tag FROM tags ORDER BY rowid"):
+            tags.setdefault(row["article_id"], []).append(row["tag"])
+        rows = self._db.execute(
+            "SELECT a.id, a.file, a.title, a.url, a.author, a.date, a.description, a.langs, a.qa_pairs, "
+            "length(a.text) AS characters, count(p.key) AS passages "
+            "FROM articles a LEFT JOIN passages p ON p.article_id = a.id "
+            "GROUP BY a.id ORDER BY a.date IS NULL, a.date DESC, a.title"
+        )
+        return [_summary(row, tags.get(row["id"], [])) for row in rows]
+
+    def text(self, article_id: str) -> str | None:
+        """The whole text of an article, into which all offsets point."""
+        row = self._db.execute("SELECT text FROM articles WHERE id = ?", (article_id,)).fetchone()
+        return row["text"] if row else None
+
+    def select(self, filters: Filters, *, include_qa: bool) -> list[str] | None:
+        """The ids of the passages that may be used; None when nothing restricts."""
+        where, values = _where(filters, include_qa=include_qa)
+        if not where:
+            return None
+        sql = f"SELECT p.passage_id FROM passages p JOIN articles a ON a.id = p.article_id WHERE {' AND '.join(where)}"
+        return [row[0] for row in self._db.execute(sql, values)]
+
+    def passage_ids(self) -> set[str]:
+        """The ids of all passages."""
+        return {row[0] for row in self._db.execute("SELECT passage_id FROM passages")}
+
+    def vectors(self, ids: Sequence[str] | None = None) -> tuple[list[str], Matrix]:
+        """Passage vectors with their ids, all of them when ``ids`` is None: shape (passages, dimensions)."""
+        sql = "SELECT passage_id, vector FROM passages"
+        if ids is not None:
+            sql += " WHERE passage_id IN (SELECT value FROM json_each(?))"
+        rows = self._db.execute(sql + " ORDER BY key", () if ids is None else (json.dumps(list(ids)),)).fetchall()
+        if not rows:
+            return [], np.zeros((0, 0), dtype=np.float32)
+        matrix = np.frombuffer(b"".join(row["vector"] for row in rows), dtype=np.float32).reshape(len(rows), -1)
+        return [row["passage_id"] for row in rows], matrix
+
+    def lexical(self, terms: Sequence[str], limit: int, ids: Sequence[str] | None = None) -> list[str]:
+        """The ids of the passages that hold these tokens best by BM25, best first."""
+        if not terms:
+            return []
+        sql = "SELECT passage_id FROM lexical JOIN passages ON key = lexical.rowid WHERE lexical MATCH ?"
+        values: list[object] = [" OR ".join(f'"{term}"' for term in terms)]
+        if ids is not None:
+            sql += " AND passage_id IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps(list(ids)))
+        return [row[0] for row in self._db.execute(sql + " ORDER BY rank LIMIT ?", [*values, limit])]
+
+    def document_frequency(self, terms: Iterable[str]) -> dict[str, int]:
+        """In how many passages each token stands; absent when in none."""
+        rows = self._db.execute(
+            "SELECT term, doc FROM lexical_terms WHERE term IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(terms), ensure_ascii=False),),
+        )
+        return {row["term"]: row["doc"] for row in rows}
+
+    def mean_length(self) -> float:
+        """The mean number of tokens of a passage; 1 when there is none."""
+        return float(self._db.execute("SELECT avg(length) FROM passages").fetchone()[0] or 1.0)
+
+    def load(self, ids: Iterable[str]) -> list[StoredPassage]:
+        """Passages with all that ranking needs; ids that are gone are left out."""
+        rows = self._db.execute(
+            'SELECT p.*, substr(a.text, p.start + 1, p."end" - p.start) AS text, a.title, a.url, a.author, a.date, '
+            "a.file, l.tokens FROM passages p JOIN articles a ON a.id = p.article_id JOIN lexical l ON l.rowid = p.key "
+            "WHERE p.passage_id IN (SELECT value FROM json_each(?)) ORDER BY p.key",
+            (json.dumps(list(ids)),),
+        )
+        return [_stored(row) for row in rows]
+
+
+# --- Rows --------------------------------------------------------------------------------------------------
+
+
+def _split_statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _bump(db: sqlite3.Connection) -> None:
+    db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'revision'")
+
+
+def _insert_passage(db: sqlite3.Connection, embedded: EmbeddedChunk) -> None:
+    passage = embedded.chunk.passage
+    index_tokens = tokens(passage.text, passage.lang)
+    spans = [(span.start, span.end) for span in embedded.chunk.sentences]
+    key = db.execute(
+        "INSERT INTO passages VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(passage.passage_id, passage.article_id, passage.lang, passage.heading, passage.kind),
+            *(passage.start, passage.end, len(index_tokens), embedded.vector.astype(np.float32).tobytes()),
+            # Half precision moves a cosine by less than 0.001 and halves the largest part of the file.
+            *(json.dumps(spans), embedded.units.astype(np.float16).tobytes(), json.dumps(embedded.unit_of)),
+        ),
+    ).lastrowid
+    db.execute("INSERT INTO lexical (rowid, tokens) VALUES (?, ?)", (key, " ".join(index_tokens)))
+
+
+def _stored(row: sqlite3.Row) -> StoredPassage:
+    unit_of = tuple(json.loads(row["unit_of"]))
+    units = np.frombuffer(row["units"], dtype=np.float16).astype(np.float32)
+    passage = Passage(
+        **{name: row[name] for name in Passage.__dataclass_fields__ if name != "score"},
+    )
+    return StoredPassage(
+        passage=passage,
+        sentences=tuple((a, b) for a, b in json.loads(row["sentences"])),
+        vector=np.frombuffer(row["vector"], dtype=np.float32),
+        units=units.reshape(len(unit_of), -1),
+        unit_of=unit_of,
+        tokens=tuple(row["tokens"].split()),
+    )
+
+
+def _summary(row: sqlite3.Row, tags: Sequence[str]) -> ArticleSummary:
+    langs: tuple[Lang, ...] = tuple(json.loads(row["langs"]))
+    fields = {name: row[name] for name in row.keys() if name != "langs"}  # noqa: SIM118, a Row iterates its values
+    return ArticleSummary(**fields, langs=langs, tags=tuple(tags))
+
+
+def _where(filters: Filters, *, include_qa: bool) -> tuple[list[str], list[object]]:
+    where: list[str] = [] if include_qa else ["p.kind <> 'qa'"]
+    values: list[object] = []
+    for column, allowed in (("p.lang", filters.lang), ("a.author", filters.authors), ("a.id", filters.article_ids)):
+        if allowed:
+            where.append(f"{column} IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(list(allowed), ensure_ascii=False))
+    if filters.tags:
+        where.append("a.id IN (SELECT article_id FROM tags WHERE tag IN (SELECT value FROM json_each(?)))")
+        values.append(json.dumps(list(filters.tags), ensure_ascii=False))
+    for bound, sign in ((filters.date_from, ">="), (filters.date_to, "<=")):
+        if bound:  # an article without a date is in no range
+            where.append(f"a.date {sign} ?")
+            values.append(bound)
+    return where, values

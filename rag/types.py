@@ -1,0 +1,275 @@
+"""The values that flow through the product. Frozen; every other module speaks in these words.
+
+Offsets are characters (Unicode code points) into ``Article.text``, end exclusive. Languages are the ISO 639-1
+codes ``zh``, ``en``, ``de``. Scores are absolute and higher is better, everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Lang = Literal["zh", "en", "de"]
+LANGS: tuple[Lang, ...] = ("zh", "en", "de")
+
+Kind = Literal["body", "qa"]
+AnswererName = Literal["extractive", "llm"]
+Role = Literal["user", "assistant"]
+RefusalReason = Literal["empty_index", "no_evidence", "unsupported", "question_empty"]
+
+
+# --- What an article is ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of an article's text: ``text == article.text[start:end]``."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class QAPair:
+    """One question of an article's Q&A section and its answer, both verbatim.
+
+    ``truncated`` marks an answer that was cut off in mid-sentence. It is kept, so that an evaluation can score
+    what is there, and never shown as if it were complete.
+    """
+
+    question: Span
+    answer: Span
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph or list of the body, under its nearest heading (None before the first)."""
+
+    span: Span
+    heading: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A language part of an article: its body and the Q&A taken off it."""
+
+    lang: Lang
+    headings: tuple[Span, ...]
+    blocks: tuple[Block, ...]
+    qa: tuple[QAPair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One file, parsed. ``text`` is the whole file, decoded, with ``\\n`` line ends; offsets point into it."""
+
+    id: str
+    file: str
+    title: str
+    text: str
+    sections: tuple[Section, ...]
+    url: str | None = None
+    author: str | None = None
+    date: str | None = None  # ISO 8601 calendar date, e.g. 2024-05-21
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def langs(self) -> tuple[Lang, ...]:
+        """The languages of its sections, in order of appearance, each once."""
+        return tuple(dict.fromkeys(section.lang for section in self.sections))
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleSummary:
+    """What a list of articles shows."""
+
+    id: str
+    file: str
+    title: str
+    url: str | None
+    author: str | None
+    date: str | None
+    description: str | None
+    tags: tuple[str, ...]
+    langs: tuple[Lang, ...]
+    passages: int  # body and qa
+    qa_pairs: int
+    characters: int
+
+
+# --- What a question is ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which articles may be used. An empty field does not restrict; dates are ISO and inclusive."""
+
+    lang: tuple[Lang, ...] = ()
+    tags: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    date_from: str | None = None
+    date_to: str | None = None
+    article_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One earlier message of a conversation."""
+
+    role: Role
+    content: str
+
+
+# --- What is found -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk of an article with what is needed to cite it: ``text == article.text[start:end]``."""
+
+    passage_id: str
+    article_id: str
+    title: str
+    url: str | None
+    author: str | None
+    date: str | None
+    lang: Lang
+    heading: str | None
+    kind: Kind
+    text: str
+    start: int
+    end: int
+    file: str
+    score: float = 0.0
+
+
+# --- What is said ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A citation that an answerer claims: a passage and, when it quotes, the exact span in the article."""
+
+    passage_id: str
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence that an answerer wants to say. Unproven until ``citations.verify`` has granted it."""
+
+    text: str
+    claimed: tuple[Claimed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """All an answerer has to say. ``confidence`` is 0 to 1, higher means more surely answerable."""
+
+    claims: tuple[Claim, ...]
+    confidence: float
+    answerer: AnswererName = "extractive"
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A claim that passed verification, with the numbers of its citations and its support (0 to 1)."""
+
+    text: str
+    citations: tuple[int, ...]
+    support: float
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A cited passage and the exact words it rests on: ``quote == article.text[start:end]``."""
+
+    number: int
+    passage_id: str
+    article_id: str
+    title: str
+    url: str | None
+    author: str | None
+    date: str | None
+    lang: Lang
+    heading: str | None
+    kind: Kind
+    quote: str
+    start: int
+    end: int
+    file: str
+    passage: str  # the whole passage around the quote, for showing the quote in its context
+    passage_start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A claim that verification did not grant, and why."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Citations that give different values for the same thing."""
+
+    about: str
+    citations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why nothing is said. The message is in the question's language."""
+
+    reason: RefusalReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The one answer that page, API and evaluation show. Either sentences with citations, or a refusal."""
+
+    id: str
+    question: str
+    question_lang: Lang
+    answered: bool
+    answer: str
+    sentences: tuple[Sentence, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    refusal: Refusal | None = None
+    dropped: tuple[Dropped, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
+    confidence: float = 0.0
+    answerer: AnswererName = "extractive"
+    model: str | None = None
+    standalone_question: str | None = None
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    passages: tuple[Passage, ...] = ()  # everything retrieved, best first
+
+    def to_dict(self, *, include_passages: bool = False) -> dict[str, Any]:
+        """The answer as JSON values, in the shape of the HTTP API."""
+        value = asdict(self)
+        if not include_passages:
+            del value["passages"]
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether questions can be answered, and from what. ``status`` is ok, or a reason why not."""
+
+    status: str
+    articles: int
+    passages: int
+    embed_model: str
+    answerer: AnswererName
+    model: str | None
+    dense: Literal["chroma", "exact"]  # exact while Chroma is being rebuilt
+    version: str

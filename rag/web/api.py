@@ -1,0 +1,199 @@
+"""The HTTP API: health, ask, search and the list of articles."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
+
+from rag.assistant import Assistant
+from rag.types import Answer, Health
+from rag.web.body_limit import BodyLimit
+from rag.web.errors import ApiError, describe, install_handlers
+from rag.web.reference import render_reference
+from rag.web.schemas import ArticleDetail, Articles, AskRequest, ErrorBody, SearchRequest, SearchResults
+from rag.web.security import SecurityHeaders
+
+TITLE = "Ask the Articles"
+API_VERSION = "1.0"  # of this contract; the version of the product is in /health
+DESCRIPTION = (
+    "Questions answered over a folder of articles in Chinese, English and German. Every sentence of an "
+    "answer carries a citation with the exact words it rests on; what cannot be proven is not said."
+)
+STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # no proxy may hold events back
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody, "description": meaning}
+    for status, meaning in {
+        400: "The body is not JSON",
+        401: "The key is missing or wrong",
+        413: "The body is too large",
+        422: "A field is wrong; the error names it",
+        503: "The articles cannot be searched right now",
+    }.items()
+}
+
+
+def create_api(assistant: Assistant, *, api_keys: Sequence[str] = (), max_question_chars: int = 2000) -> FastAPI:
+    """The API over an assistant. With ``api_keys``, everything under ``/api`` needs one as a bearer token."""
+    app = FastAPI(
+        title=TITLE,
+        version=API_VERSION,
+        description=DESCRIPTION,
+        docs_url=None,  # FastAPI's own pages load scripts from another host
+        redoc_url=None,
+    )
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SecurityHeaders)
+    install_handlers(app)
+    app.include_router(_open_routes(app, assistant))
+    app.include_router(_api_routes(assistant, max_question_chars), prefix="/api", dependencies=_key_check(api_keys))
+    _refuse_unknown_routes(app)
+    return app
+
+
+def _key_check(api_keys: Sequence[str]) -> list[Any]:
+    if not api_keys:
+        return []
+    known = [key.encode() for key in api_keys]
+
+    def check(
+        given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
+    ) -> None:
+        token = given.credentials.encode("utf-8", "replace") if given else b""
+        # All keys are compared before any result is used, so that time tells nothing about which one matched.
+        matches = [hmac.compare_digest(token, key) for key in known]
+        if not any(matches):
+            raise ApiError(
+                401,
+                "send a valid key in the header Authorization: Bearer <key>",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+
+    return [Depends(check)]
+
+
+def _open_routes(app: FastAPI, assistant: Assistant) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/health", responses={503: {"model": Health, "description": "No question can be answered"}})
+    def health() -> Health:
+        """Whether questions can be answered, and from what. Needs no key."""
+        state = assistant.health()
+        if state.status == "ok":
+            return JSONResponse(asdict(state))  # type: ignore[return-value]
+        error = ErrorBody.of("unavailable", state.status).to_dict()
+        return JSONResponse(asdict(state) | error, 503)  # type: ignore[return-value]
+
+    @router.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return HTMLResponse(render_reference(app.openapi()))
+
+    return router
+
+
+def _api_routes(assistant: Assistant, max_question_chars: int) -> APIRouter:
+    router = APIRouter(responses=_ERRORS)
+
+    @router.post("/ask", response_model=Answer)
+    def ask(request: AskRequest) -> Response:
+        """Answer a question, or refuse in its language.
+
+        With `stream`, server-sent events: `passages`, one `sentence` each, `answer` (the whole); or `error`.
+        """
+        _check_question(assistant, request, max_question_chars)
+        if request.stream:
+            events = _events(lambda: _answer(assistant, request), request.include_passages)
+            return StreamingResponse(events, media_type="text/event-stream", headers=STREAM_HEADERS)
+        answer = _answer(assistant, request)
+        return JSONResponse(answer.to_dict(include_passages=request.include_passages))
+
+    @router.post("/search", response_model=SearchResults)
+    def search(request: SearchRequest) -> Response:
+        """The passages that fit a query best, best first."""
+        filters = request.filters.to_filters() if request.filters else None
+        found = assistant.search(request.query, filters=filters, top_k=request.top_k, include_qa=request.include_qa)
+        return JSONResponse({"results": [asdict(passage) for passage in found]})
+
+    @router.get("/articles", response_model=Articles)
+    def articles() -> Response:
+        """What is indexed, newest first, articles without a date last."""
+        return JSONResponse({"articles": [asdict(summary) for summary in assistant.articles()]})
+
+    @router.get(
+        "/articles/{article_id}",
+        response_model=ArticleDetail,
+        responses={404: {"model": ErrorBody, "description": "There is no such article"}},
+    )
+    def article(article_id: str) -> Response:
+        """One article and its whole text, into which the offsets of all citations point."""
+        found = assistant.article(article_id)
+        if found is None:
+            raise ApiError(404, "there is no article with this id; GET /api/articles lists them", "article_id")
+        summary, text = found
+        return JSONResponse(asdict(summary) | {"text": text})
+
+    return router
+
+
+def _check_question(assistant: Assistant, request: AskRequest, max_chars: int) -> None:
+    if len(request.question) > max_chars:
+        raise ApiError(422, f"question: it has more than {max_chars} characters; shorten it", "question")
+    if request.answerer == "llm" and assistant.health().model is None:
+        raise ApiError(422, "answerer: no chat model is set up here; leave it out or use extractive", "answerer")
+
+
+def _answer(assistant: Assistant, request: AskRequest) -> Answer:
+    return assistant.ask(
+        request.question,
+        history=[turn.to_turn() for turn in request.history or ()],
+        filters=request.filters.to_filters() if request.filters else None,
+        top_k=request.top_k,
+        include_qa=request.include_qa,
+        answerer=request.answerer,
+    )
+
+
+def _events(ask: Callable[[], Answer], include_passages: bool) -> Iterator[str]:
+    """The answer as server-sent events. Headers are out by now, so an error is an event as well."""
+    try:
+        answer = ask()
+    except Exception as error:  # noqa: BLE001  whatever it is, the client must hear of it, and describe logs it
+        yield _event("error", describe(error)[1].to_dict())
+        return
+    yield _event("passages", {"passages": [asdict(passage) for passage in answer.passages]})
+    for sentence in answer.sentences:
+        yield _event("sentence", asdict(sentence))
+    yield _event("answer", answer.to_dict(include_passages=include_passages))
+
+
+def _event(name: str, data: dict[str, Any]) -> str:
+    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+def _refuse_unknown_routes(app: FastAPI) -> None:
+    """Close our part of the address space: a page mounted at ``/`` must not answer for a mistyped route."""
+    known = list(app.router.routes)
+
+    async def refuse(request: Request) -> Response:
+        allowed = [m for m in METHODS if any(_serves(route, request.scope, m) for route in known)]
+        if allowed:
+            message = f"{request.method} is not possible here, but {' and '.join(allowed)}"
+            raise ApiError(405, message, headers={"Allow": ", ".join(allowed)})
+        raise ApiError(404, "there is nothing at this address; the routes are listed at /docs")
+
+    for path in ("/api", "/api/{rest:path}", "/health", "/docs", "/openapi.json"):
+        app.router.routes.append(Route(path, refuse, methods=METHODS, include_in_schema=False))
+
+
+def _serves(route: BaseRoute, scope: Scope, method: str) -> bool:
+    return route.matches({**scope, "method": method})[0] is Match.FULL

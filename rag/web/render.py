@@ -1,0 +1,174 @@
+"""What the page shows, as HTML: the messages of the conversation and the cards of their sources.
+
+Pure functions. Everything that comes from outside is escaped, links go to http and https alone, and no
+result holds a line break, because the conversation reads its messages as Markdown and a blank line would end
+the HTML.
+
+An *anchor* names one answer on the page: its citations link to the cards ``source-<anchor>-<number>``, and a
+card links back to ``cite-<anchor>-<number>``.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from urllib.parse import urlsplit
+
+from rag.links import checked_url
+from rag.types import Answer, Citation, Lang, Sentence
+from rag.web.prose import to_html, to_plain
+from rag.web.strings import LANG_NAMES, TEXTS, format_date, format_duration
+
+_TOOLTIP_CHARS = 240
+
+
+def make_anchor(number: int, answer_id: str) -> str:
+    """An anchor for the answer with this number in the conversation.
+
+    >>> make_anchor(2, "a/b c:9")
+    '2-abc9'
+    """
+    return f"{number}-{re.sub(r'[^A-Za-z0-9_]', '', answer_id)[:16]}"
+
+
+def render_masthead(articles: int | None, lang: Lang, *, loading: bool = False) -> str:
+    """The head of the page: its name, and how many articles it answers from (None: it cannot, now)."""
+    texts = TEXTS[lang]
+    tagline = texts["unavailable"] if articles is None else texts["tagline"].format(articles=articles)
+    line = "&nbsp;" if loading else escape(tagline)
+    return f'<header class="masthead"><h1>Ask the Articles</h1><p lang="{lang}">{line}</p></header>'
+
+
+def render_question(question: str) -> str:
+    """A question as it was typed."""
+    return f'<div class="asked">{_lines(question)}</div>'
+
+
+def render_notice(message: str) -> str:
+    """A message of the page itself: that it is searching, has stopped, or could not answer."""
+    return f'<div class="notice">{_lines(message)}</div>'
+
+
+def render_answer(answer: Answer, anchor: str, lang: Lang) -> str:
+    """An answer with its citations as links to their cards, or a refusal."""
+    if answer.refusal is not None:
+        message = _lines(answer.refusal.message)
+        return f'<div class="refusal" lang="{answer.question_lang}"><p>{message}</p></div>'
+    citations = {citation.number: citation for citation in answer.citations}
+    linked: set[int] = set()
+    sentences = " ".join(_sentence(answer, s, citations, anchor, linked) for s in answer.sentences)
+    return (
+        f'<div class="answer"><p lang="{answer.question_lang}">{sentences}</p>'
+        f"{_disagreements(answer, citations, anchor, linked, lang)}"
+        f'<p class="note">{escape(_note(answer, lang))}</p></div>'
+    )
+
+
+def render_sources(answer: Answer, anchor: str, lang: Lang) -> str:
+    """The cards of an answer's citations, for the panel beside the conversation."""
+    if not answer.citations:
+        return render_no_sources(anchor, lang)
+    cards = "".join(_card(citation, anchor, lang) for citation in answer.citations)
+    return (
+        f'<section class="sources" id="sources-{anchor}"><h2>{escape(TEXTS[lang]["sources"])}</h2>'
+        f'<p class="for" lang="{answer.question_lang}">{_lines(answer.question)}</p>{cards}</section>'
+    )
+
+
+def render_no_sources(anchor: str, lang: Lang) -> str:
+    """The panel when nothing is cited. The anchor makes it differ from the one before, so it is redrawn."""
+    return (
+        f'<section class="sources" id="sources-{anchor}"><h2>{escape(TEXTS[lang]["sources"])}</h2>'
+        f'<p class="empty">{escape(TEXTS[lang]["no_sources"])}</p></section>'
+    )
+
+
+def _lines(text: str) -> str:
+    return "<br>".join(escape(line) for line in text.strip().splitlines() if line.strip())
+
+
+def _sentence(answer: Answer, sentence: Sentence, citations: dict[int, Citation], anchor: str, linked: set[int]) -> str:
+    cited = [citations[number] for number in sentence.citations if number in citations]
+    links = "".join(_link(citation, anchor, linked) for citation in cited)
+    # An extractive sentence is a quotation and stays in its article's language.
+    lang = cited[0].lang if cited and answer.answerer == "extractive" else answer.question_lang
+    return f'<span class="sentence" lang="{lang}">{to_html(sentence.text)}</span>{links}'
+
+
+def _link(citation: Citation, anchor: str, linked: set[int]) -> str:
+    number = citation.number
+    name = "" if number in linked else f' id="cite-{anchor}-{number}"'  # an id may stand only once
+    linked.add(number)
+    tip = to_plain(f"{citation.title}: {citation.quote}")
+    tip = tip if len(tip) <= _TOOLTIP_CHARS else tip[:_TOOLTIP_CHARS].rstrip() + " …"
+    return f'<a class="cite"{name} href="#source-{anchor}-{number}" title="{escape(tip)}">[{number}]</a>'
+
+
+def _disagreements(answer: Answer, citations: dict[int, Citation], anchor: str, linked: set[int], lang: Lang) -> str:
+    shown = ""
+    for disagreement in answer.disagreements:
+        text = escape(TEXTS[lang]["disagreement"].format(about=to_plain(disagreement.about)))
+        cited = (citations[number] for number in disagreement.citations if number in citations)
+        links = "".join(_link(citation, anchor, linked) for citation in cited)
+        shown += f'<p class="disagreement">{text} {links}</p>'
+    return shown
+
+
+def _note(answer: Answer, lang: Lang) -> str:
+    texts = TEXTS[lang]
+    time = format_duration(answer.timings_ms.get("total", 0.0), lang)
+    by_model = answer.answerer == "llm"
+    notes = [texts["with_model"].format(time=time, model=answer.model or "?")] if by_model else []
+    notes = notes or [texts["without_model"].format(time=time)]
+    if answer.dropped:
+        count = len(answer.dropped)
+        notes.append(texts["dropped_one" if count == 1 else "dropped_many"].format(count=count))
+    return " ".join(notes)
+
+
+def _card(citation: Citation, anchor: str, lang: Lang) -> str:
+    texts = TEXTS[lang]
+    number = citation.number
+    back = escape(texts["back"])
+    return (
+        f'<article class="card" id="source-{anchor}-{number}" tabindex="-1">'
+        f'<h3><a class="number" href="#cite-{anchor}-{number}" title="{back}">[{number}]</a> '
+        f'<span class="title">{to_html(citation.title)}</span></h3>'
+        f'<p class="meta">{_meta(citation, lang)}</p>'
+        f'<blockquote lang="{citation.lang}">{_passage(citation)}</blockquote>'
+        f'<p class="open">{_origin(citation, lang)}</p></article>'
+    )
+
+
+def _meta(citation: Citation, lang: Lang) -> str:
+    """Outlet, date, language, heading and kind, as far as they are known."""
+    facts = [
+        ("outlet", citation.author or _host(checked_url(citation.url))),
+        ("date", format_date(citation.date, lang) if citation.date else ""),
+        ("lang", LANG_NAMES[citation.lang]),
+        ("heading", to_plain(citation.heading or "")),
+        ("kind", TEXTS[lang]["qa"] if citation.kind == "qa" else ""),
+    ]
+    return " · ".join(f'<span class="{name}">{escape(value)}</span>' for name, value in facts if value)
+
+
+def _passage(citation: Citation) -> str:
+    """The passage with the quote marked. Where the quote cannot be found in it, nothing is marked."""
+    start = citation.start - citation.passage_start
+    end = start + len(citation.quote)
+    if start >= 0 and citation.passage[start:end] == citation.quote:
+        return to_html(citation.passage, (start, end))
+    return to_html(citation.passage)
+
+
+def _origin(citation: Citation, lang: Lang) -> str:
+    texts = TEXTS[lang]
+    url = checked_url(citation.url)
+    if url is None:
+        return f'<span class="file">{escape(texts["file"].format(file=citation.file))}</span>'
+    label = escape(texts["open_article"].format(host=_host(url)))
+    return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{label}</a>'
+
+
+def _host(url: str | None) -> str:
+    return (urlsplit(url).hostname or "").removeprefix("www.") if url else ""

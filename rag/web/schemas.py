@@ -1,0 +1,164 @@
+"""What the HTTP API takes and gives.
+
+Requests are strict: an unknown field, a number in quotes or an overlong list is refused by name. Answers,
+passages, articles and health go out as the frozen values of ``rag.types``, so that the API cannot drift from
+what the page and the evaluation see; only what the API adds to them has a model here.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from rag.types import AnswererName, ArticleSummary, Filters, Lang, Passage, Role, Turn
+
+MAX_TOP_K = 50
+MAX_TURNS = 50  # messages of history; more than any conversation needs to be understood
+MAX_CHARS = 100_000  # a bound for any text; the question has a lower one of its own
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _iso_date(value: str) -> str:
+    date.fromisoformat(value)
+    return value
+
+
+Text = Annotated[str, Field(max_length=MAX_CHARS)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Names = Annotated[list[Name], BeforeValidator(_as_list), Field(max_length=100)]
+IsoDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_iso_date)]
+
+
+class Request(BaseModel):
+    """A request body: no unknown fields, no guessing of types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class FiltersIn(Request):
+    """Which articles may be used; what is left out does not restrict. One value may do without its list."""
+
+    lang: Annotated[list[Lang], BeforeValidator(_as_list), Field(max_length=3)] = []
+    tags: Names = []
+    authors: Names = []
+    date_from: Annotated[IsoDate | None, Field(description="first day, inclusive")] = None
+    date_to: Annotated[IsoDate | None, Field(description="last day, inclusive")] = None
+    article_ids: Names = []
+
+    def to_filters(self) -> Filters:
+        """The same as a value of the core."""
+        return Filters(
+            lang=tuple(self.lang),
+            tags=tuple(self.tags),
+            authors=tuple(self.authors),
+            date_from=self.date_from,
+            date_to=self.date_to,
+            article_ids=tuple(self.article_ids),
+        )
+
+
+class TurnIn(Request):
+    """One earlier message of the conversation."""
+
+    role: Role
+    content: Text
+
+    def to_turn(self) -> Turn:
+        """The same as a value of the core."""
+        return Turn(self.role, self.content)
+
+
+class AskRequest(Request):
+    """A question, and how to answer it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "question": "How much did Scale AI raise?",
+                    "filters": {"lang": ["en"], "date_from": "2024-01-01"},
+                    "top_k": 8,
+                }
+            ]
+        }
+    )
+
+    question: Text
+    history: Annotated[list[TurnIn], Field(max_length=MAX_TURNS, description="oldest first")] | None = None
+    filters: FiltersIn | None = None
+    top_k: Annotated[int, Field(ge=1, le=MAX_TOP_K, description="how many passages an answer may use")] = 8
+    include_qa: Annotated[bool, Field(description="use the articles' own questions and answers")] = True
+    answerer: Annotated[AnswererName | None, Field(description="null: what the server is set to")] = None
+    include_passages: Annotated[bool, Field(description="list everything retrieved, best first")] = False
+    stream: Annotated[bool, Field(description="server-sent events instead of one JSON value")] = False
+
+
+class SearchRequest(Request):
+    """A query for passages."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"query": "Scale AI 融资", "top_k": 5}]})
+
+    query: Text
+    filters: FiltersIn | None = None
+    top_k: Annotated[int, Field(ge=1, le=MAX_TOP_K)] = 10
+    include_qa: bool = True
+
+
+class SearchResults(BaseModel):
+    """The passages that fit best, best first."""
+
+    results: list[Passage]
+
+
+class Articles(BaseModel):
+    """What is indexed, newest first."""
+
+    articles: list[ArticleSummary]
+
+
+@dataclass(frozen=True)
+class ArticleDetail(ArticleSummary):
+    """One article with its whole text, into which the offsets of all citations point."""
+
+    text: str
+
+
+ErrorType = Literal[
+    "bad_request",
+    "unauthorized",
+    "not_found",
+    "method_not_allowed",
+    "too_large",
+    "invalid",
+    "unavailable",
+    "internal",
+]
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong, for a program (``type``), a person (``message``), and where (``field``)."""
+
+    type: ErrorType
+    message: str
+    field: Annotated[str | None, Field(description="dotted path into the request, e.g. filters.lang")] = None
+
+
+class ErrorBody(BaseModel):
+    """The body of every response that is not a success."""
+
+    error: ErrorDetail
+
+    @classmethod
+    def of(cls, type: ErrorType, message: str, field: str | None = None) -> ErrorBody:
+        """An error in one call."""
+        return cls(error=ErrorDetail(type=type, message=message, field=field))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return self.model_dump()

@@ -1,0 +1,157 @@
+"""Every word of the page in its three languages, and how dates and durations are written in each."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from rag.types import Lang
+
+LANG_NAMES: dict[Lang, str] = {"zh": "中文", "en": "English", "de": "Deutsch"}  # each in its own language
+
+TEXTS: dict[Lang, dict[str, str]] = {
+    "en": {
+        "tagline": "Answers from {articles} articles, every sentence with its source.",
+        "unavailable": "The articles cannot be searched right now. Please try again in a moment.",
+        "welcome": "Ask in English, auf Deutsch oder 用中文.",
+        "conversation": "Conversation",
+        "question": "Your question",
+        "placeholder": "What would you like to know?",
+        "ask": "Ask",
+        "stop": "Stop",
+        "new": "New conversation",
+        "filters": "Filters",
+        "filter_lang": "Language of the articles",
+        "all_langs": "All",
+        "sources": "Sources",
+        "no_sources": "The passages that an answer rests on appear here.",
+        "searching": "Searching the articles …",
+        "without_model": "Answered in {time}, without a model.",
+        "with_model": "Answered in {time}, with {model}.",
+        "dropped_one": "1 sentence was left out because nothing proves it.",
+        "dropped_many": "{count} sentences were left out because nothing proves them.",
+        "disagreement": "The sources disagree about {about}:",
+        "open_article": "Open the article at {host}",
+        "file": "File: {file}",
+        "qa": "Questions and answers",
+        "back": "Back to the answer",
+        "too_long": "Your question has {length} characters; {limit} are possible. Please shorten it.",
+        "failed": "Something went wrong on our side. Please ask again.",
+        "stopped": "Stopped.",
+    },
+    "de": {
+        "tagline": "Antworten aus {articles} Artikeln, jeder Satz mit Beleg.",
+        "unavailable": "Die Artikel lassen sich gerade nicht durchsuchen. Bitte gleich noch einmal versuchen.",
+        "welcome": "Fragen Sie auf Deutsch, in English oder 用中文.",
+        "conversation": "Gespräch",
+        "question": "Ihre Frage",
+        "placeholder": "Was möchten Sie wissen?",
+        "ask": "Fragen",
+        "stop": "Anhalten",
+        "new": "Neues Gespräch",
+        "filters": "Filter",
+        "filter_lang": "Sprache der Artikel",
+        "all_langs": "Alle",
+        "sources": "Quellen",
+        "no_sources": "Hier erscheinen die Textstellen, auf die sich eine Antwort stützt.",
+        "searching": "Die Artikel werden durchsucht …",
+        "without_model": "In {time} beantwortet, ohne Modell.",
+        "with_model": "In {time} beantwortet, mit {model}.",
+        "dropped_one": "1 Satz wurde weggelassen, weil ihn nichts belegt.",
+        "dropped_many": "{count} Sätze wurden weggelassen, weil sie nichts belegt.",
+        "disagreement": "Die Quellen widersprechen sich bei {about}:",
+        "open_article": "Artikel bei {host} öffnen",
+        "file": "Datei: {file}",
+        "qa": "Fragen und Antworten",
+        "back": "Zurück zur Antwort",
+        "too_long": "Ihre Frage hat {length} Zeichen; möglich sind {limit}. Bitte kürzen Sie sie.",
+        "failed": "Bei uns ist etwas schiefgegangen. Bitte fragen Sie noch einmal.",
+        "stopped": "Angehalten.",
+    },
+    "zh": {
+        "tagline": "从 {articles} 篇文章中作答，句句有出处。",
+        "unavailable": "目前无法检索文章，请稍后再试。",
+        "welcome": "可以用中文、English 或 Deutsch 提问。",
+        "conversation": "对话",
+        "question": "您的问题",
+        "placeholder": "您想了解什么？",
+        "ask": "提问",
+        "stop": "停止",
+        "new": "新对话",
+        "filters": "筛选",
+        "filter_lang": "文章语言",
+        "all_langs": "全部",
+        "sources": "出处",
+        "no_sources": "回答所依据的原文段落会显示在这里。",
+        "searching": "正在检索文章……",
+        "without_model": "用时 {time}，未使用模型。",
+        "with_model": "用时 {time}，使用 {model}。",
+        "dropped_one": "有 1 句话因没有依据而略去。",
+        "dropped_many": "有 {count} 句话因没有依据而略去。",
+        "disagreement": "各出处对{about}说法不一：",
+        "open_article": "在 {host} 阅读原文",
+        "file": "文件：{file}",
+        "qa": "问与答",
+        "back": "回到回答",
+        "too_long": "您的问题有 {length} 个字符，最多 {limit} 个，请缩短后再问。",
+        "failed": "我们这边出了点问题，请再问一次。",
+        "stopped": "已停止。",
+    },
+}
+
+_MONTHS: dict[Lang, str] = {
+    "en": "January February March April May June July August September October November December",
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "zh": "1月 2月 3月 4月 5月 6月 7月 8月 9月 10月 11月 12月",
+}
+_DATES: dict[Lang, str] = {
+    "en": "{day} {month} {year}",
+    "de": "{day}. {month} {year}",
+    "zh": "{year}年{month}{day}日",
+}
+_MILLISECONDS: dict[Lang, str] = {"en": "ms", "de": "ms", "zh": "毫秒"}
+_SECONDS: dict[Lang, str] = {"en": "s", "de": "s", "zh": "秒"}
+
+
+def page_lang(accept_language: str | None) -> Lang:
+    """The page's language for a browser: the first it accepts that we speak, else English.
+
+    >>> page_lang("fr-FR,de-AT;q=0.8,en;q=0.9"), page_lang("zh-TW"), page_lang(None)
+    ('en', 'zh', 'en')
+    """
+    wanted: list[tuple[float, str]] = []
+    for entry in (accept_language or "").split(","):
+        match = re.fullmatch(r"\s*([a-zA-Z]+)[-\w]*\s*(?:;\s*q=([01](?:\.\d{0,3})?)\s*)?", entry)
+        if match:
+            wanted.append((float(match[2] or 1), match[1].lower()))
+    for _, code in sorted(wanted, key=lambda entry: -entry[0]):
+        for lang in TEXTS:
+            if code == lang:
+                return lang
+    return "en"
+
+
+def format_date(iso: str, lang: Lang) -> str:
+    """A calendar date as people write it; what is no date stays as it is.
+
+    >>> [format_date("2024-05-21", lang) for lang in ("en", "de", "zh")]
+    ['21 May 2024', '21. Mai 2024', '2024年5月21日']
+    """
+    try:
+        day = date.fromisoformat(iso)
+    except ValueError:
+        return iso
+    month = _MONTHS[lang].split()[day.month - 1]
+    return _DATES[lang].format(day=day.day, month=month, year=day.year)
+
+
+def format_duration(milliseconds: float, lang: Lang) -> str:
+    """A duration in milliseconds, or in seconds from one on.
+
+    >>> format_duration(18.4, "en"), format_duration(0.2, "en"), format_duration(2345, "de")
+    ('18 ms', '1 ms', '2,3 s')
+    """
+    if milliseconds < 1000:
+        return f"{max(1, round(milliseconds))} {_MILLISECONDS[lang]}"
+    seconds = f"{milliseconds / 1000:.1f}"
+    return f"{seconds.replace('.', ',') if lang == 'de' else seconds} {_SECONDS[lang]}"

@@ -1,0 +1,123 @@
+"""Shared parts of the tests: small articles, a readable fake embedder, the product over the sample articles."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llama_index.core.bridge.pydantic import PrivateAttr
+
+from rag.assembly import open_assistant, run_ingest
+from rag.assistant import Assistant
+from rag.embedding import Embedder
+from rag.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "articles"
+SHARED = ROOT.parent / "shared"  # data that is measured with, beside the checkout
+
+# One direction a subject, in the three languages, so that a test can tell by eye what is similar to what.
+SUBJECTS = (
+    ("cat", "katze", "猫"),
+    ("dog", "hund", "狗"),
+    ("money", "geld", "钱", "dollar"),
+    ("moon", "mond", "月"),
+)
+
+
+class SubjectEmbedder(Embedder):
+    """Counts subjects: a vector has one number a subject. What has none of them is similar to nothing."""
+
+    _embedded: list[str] = PrivateAttr(default_factory=list)
+
+    def __init__(self) -> None:
+        super().__init__(model_name="subjects")
+
+    @property
+    def embedded(self) -> list[str]:
+        """The texts that were embedded to be found, in order."""
+        return self._embedded
+
+    def _vector(self, text: str, *rest: float) -> list[float]:
+        folded = text.casefold()
+        return [*(float(sum(word in folded for word in subject)) for subject in SUBJECTS), *rest]
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        self._embedded.append(text)
+        return self._vector(text, 0.1, 0.0)
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return self._vector(query, 0.0, 0.1)
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return self._vector(query, 0.0, 0.1)
+
+
+@pytest.fixture
+def embedder() -> SubjectEmbedder:
+    return SubjectEmbedder()
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Write article files into one folder and return it."""
+    folder = tmp_path / "texts"
+    folder.mkdir()
+
+    def write_files(**texts: str) -> Path:
+        for name, text in texts.items():
+            (folder / f"{name}.md").write_text(text, encoding="utf-8")
+        return folder
+
+    return write_files
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the machine reaches a test, and a key in the environment must never be used."""
+    for name in list(os.environ):
+        if name.startswith("RAG_"):
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-never-to-be-used")
+
+
+def settings_for(data_dir: Path, **values: Any) -> Settings:
+    """Settings that read no file of the machine."""
+    return Settings(_env_file=None, data_dir=data_dir, **values)  # type: ignore[call-arg]
+
+
+def _assistant_over(folder: Path, data_dir: Path) -> Assistant:
+    settings = settings_for(data_dir)
+    report = run_ingest(settings, [folder])
+    assert not report.failed, report.failed
+    return open_assistant(settings)
+
+
+def shared_folder(name: str) -> Path:
+    """A folder of the data beside the checkout. A clone alone does without it; a CI run must not."""
+    folder = SHARED / name
+    if not folder.is_dir():
+        reason = f"the data to measure with is not beside this checkout: {folder}"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def assistant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
+    """The real product over the sample articles."""
+    opened = _assistant_over(SAMPLES, tmp_path_factory.mktemp("samples"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def seeds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
+    """The real product over the two articles that its first user gave."""
+    folder = shared_folder("seeds")
+    opened = _assistant_over(folder, tmp_path_factory.mktemp("seeds"))
+    yield opened
+    opened.close()

@@ -1,0 +1,174 @@
+"""Chroma, derived from the truth."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SubjectEmbedder
+
+from rag.dense import DenseIndex, EmbeddedHome, ExactIndex, OwnerLock
+from rag.embedding import embed_question
+from rag.errors import LockedError
+from rag.ingestion import Ingestor
+from rag.store import Store
+
+TEXTS = {
+    "cats": "A cat sleeps all day long in the house.\n",
+    "dogs": "Ein Hund bellt laut im Garten.\n",
+    "moon": "月亮绕着地球转，已经很久很久了。\n",
+}
+
+
+@pytest.fixture
+def folder(write: Callable[..., Path]) -> Path:
+    return write(**TEXTS)
+
+
+@pytest.fixture
+def store(tmp_path: Path, folder: Path, embedder: SubjectEmbedder) -> Store:
+    store = Store(tmp_path / "articles.sqlite3")
+    Ingestor(store, embedder).run([folder])
+    return store
+
+
+@pytest.fixture
+def chroma(tmp_path: Path) -> Path:
+    return tmp_path / "chroma"
+
+
+@pytest.fixture
+def build(store: Store, chroma: Path) -> Iterator[Callable[[], DenseIndex]]:
+    made: list[DenseIndex] = []
+
+    def open_index() -> DenseIndex:
+        made.append(DenseIndex(store, EmbeddedHome(chroma, "articles-test")))
+        made[-1].sync()
+        return made[-1]
+
+    yield open_index
+    for index in made:
+        index.close()
+
+
+def nearest(index: DenseIndex | ExactIndex, store: Store, embedder: SubjectEmbedder, question: str) -> str:
+    (passage_id, _), *_ = index.search(embed_question(embedder, question), 1)
+    return store.load([passage_id])[0].passage.title
+
+
+def test_chroma_and_exact_search_agree(
+    build: Callable[[], DenseIndex], store: Store, embedder: SubjectEmbedder
+) -> None:
+    index, exact = build(), ExactIndex(store)
+    for question in ("a cat", "welcher Hund", "月"):
+        vector = embed_question(embedder, question)
+        mine, oracle = index.search(vector, 3), exact.search(vector, 3)
+        assert [passage_id for passage_id, _ in mine] == [passage_id for passage_id, _ in oracle]
+        assert np.allclose([s for _, s in mine], [s for _, s in oracle], atol=1e-5)
+    assert index.state == "chroma"
+
+
+def test_an_index_that_was_closed_is_opened_again_not_rebuilt(build: Callable[[], DenseIndex], chroma: Path) -> None:
+    build().close()
+    build().close()
+    assert [path.name for path in chroma.iterdir() if path.is_dir()] == ["gen-1"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "truncated", "random", "no_segment", "no_pointer", "unsealed"])
+def test_a_damaged_index_is_rebuilt_without_embedding_again(
+    build: Callable[[], DenseIndex], store: Store, embedder: SubjectEmbedder, chroma: Path, damage: str
+) -> None:
+    build().close()
+    before = len(embedder.embedded)
+    harm(chroma, damage)
+    index = build()
+    assert index.state == "chroma"
+    assert nearest(index, store, embedder, "ein Hund") == "dogs"
+    assert len(index.search(embed_question(embedder, "cat"), 10)) == 3
+    assert len(embedder.embedded) == before
+
+
+def harm(chroma: Path, damage: str) -> None:
+    generation = chroma / "gen-1"
+    files = sorted(path for path in generation.rglob("*") if path.is_file() and path.stat().st_size)
+    match damage:
+        case "missing":
+            for file in [*files, *chroma.glob("*.seal")]:
+                file.unlink()
+        case "empty":
+            (generation / "chroma.sqlite3").write_bytes(b"")
+        case "truncated":
+            for file in files:
+                file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+        case "random":
+            files[-1].write_bytes(np.random.default_rng(0).bytes(files[-1].stat().st_size))
+        case "no_segment":
+            for file in generation.glob("*/*"):
+                file.unlink()
+        case "no_pointer":
+            (chroma / "CURRENT").unlink()
+        case "unsealed":  # what a killed owner leaves
+            for seal in chroma.glob("*.seal"):
+                seal.unlink()
+
+
+def test_what_another_process_writes_is_picked_up(
+    build: Callable[[], DenseIndex], store: Store, folder: Path, embedder: SubjectEmbedder
+) -> None:
+    index = build()
+    (folder / "money.md").write_text("Money is counted in dollar and cent.", encoding="utf-8")
+    (folder / "cats.md").unlink()
+    Ingestor(store, embedder).run([folder])
+    index.sync()
+    assert nearest(index, store, embedder, "how much money") == "money"
+    found = {store.load([i])[0].passage.title for i, _ in index.search(embed_question(embedder, "cat"), 10)}
+    assert found == {"money", "dogs", "moon"}
+
+
+def test_a_question_is_answered_exactly_when_chroma_fails(
+    build: Callable[[], DenseIndex],
+    store: Store,
+    embedder: SubjectEmbedder,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    index = build()
+
+    def fail(**_: object) -> None:
+        raise RuntimeError("Error executing plan")
+
+    assert index._collection is not None
+    monkeypatch.setattr(type(index._collection), "query", lambda self, **values: fail(**values))
+    with caplog.at_level(logging.ERROR):
+        assert nearest(index, store, embedder, "ein Hund") == "dogs"
+    assert index.state == "exact"
+    assert "Chroma failed" in caplog.text
+    monkeypatch.undo()
+    index.sync()
+    assert index.state == "chroma"
+
+
+def test_a_selection_is_searched_exactly(
+    build: Callable[[], DenseIndex], store: Store, embedder: SubjectEmbedder
+) -> None:
+    index = build()
+    vector = embed_question(embedder, "cat")
+    moon = next(s.passage.passage_id for s in store.load(store.passage_ids()) if s.passage.title == "moon")
+    assert [passage_id for passage_id, _ in index.search(vector, 5, [moon, "gone"])] == [moon]
+    assert index.search(vector, 5, []) == []
+
+
+def test_a_second_owner_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
+    import os
+
+    first, second = OwnerLock(tmp_path / "owner.lock"), OwnerLock(tmp_path / "owner.lock")
+    first.acquire("serve")
+    with pytest.raises(LockedError, match=rf"process {os.getpid()}; stop it before you serve"):
+        second.acquire("serve")
+    first.release()
+    first.release()
+    second.acquire("serve")
+    second.release()

@@ -1,0 +1,224 @@
+"""The evaluation as people type it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from eval_fakes import (
+    TEXTS,
+    ScriptedAssistant,
+    answerable_cases,
+    link,
+    perfect,
+    refusal,
+    unanswerable_cases,
+)
+
+from eval import runner
+from eval.__main__ import main
+from rag.assistant import Assistant
+from rag.settings import Settings
+from rag.types import Answer
+
+CASES = [*answerable_cases(), *unanswerable_cases()]
+
+
+@pytest.fixture
+def assistant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ScriptedAssistant:
+    """Plays a perfect assistant to the command, in a folder of its own with articles and questions."""
+    made = ScriptedAssistant(perfect(CASES))
+
+    @contextmanager
+    def scripted(_settings: Settings, _articles: Path) -> Iterator[Assistant]:
+        yield made
+
+    monkeypatch.setattr(runner, "throwaway_assistant", scripted)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "news").mkdir()
+    for name, text in TEXTS.items():
+        Path("news", f"{name}.md").write_text(f"[Source Link]({link(name)})\n\n{text}\n", encoding="utf-8")
+    lines = [
+        {
+            "id": case.id,
+            "question": case.question,
+            "question_lang": case.question_lang,
+            "answers": list(case.answers),
+            "source_links": list(case.source_links),
+            "answerable": case.answerable,
+            "kind": case.kind,
+        }
+        for case in CASES
+    ]
+    Path("q.jsonl").write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+    return made
+
+
+RUN = ["run", "--articles", "news", "--questions", "q.jsonl"]
+
+
+@pytest.mark.usefixtures("assistant")
+def test_a_run_prints_its_figures_and_writes_its_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(RUN) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"hit@1 +│ 1\.00 \[1\.00, 1\.00\] n=1 .* 1\.00 \[1\.00, 1\.00\] n=3", printed)
+    assert "6 cases: 3 refused, 0 failed, 0 with a gold answer that breaks off" in printed
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert re.fullmatch(r"\d{8}T\d{6}Z-news", folder.name)
+    assert {path.name for path in folder.iterdir()} == {"results.json", "report.html"}
+    assert f"results: runs/{folder.name}" in printed.replace("\\", "/")
+
+
+@pytest.mark.usefixtures("assistant")
+def test_a_report_page_needs_nothing_from_elsewhere() -> None:
+    main([*RUN, "--out", "a"])
+    page = Path("a", "report.html").read_text(encoding="utf-8")
+    assert "hit@1" in page
+    assert not re.search(r"(?:src|href)\s*=|@import|url\(", page)
+
+
+def test_a_failed_case_is_told_and_is_a_failed_run(
+    assistant: ScriptedAssistant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assistant.script = {**perfect(CASES), CASES[0].question: RuntimeError("gone")}
+    assert main(RUN) == 1
+    captured = capsys.readouterr()
+    assert "failed: en1: RuntimeError: gone" in captured.err
+    assert "1 failed" in captured.out
+
+
+@pytest.mark.usefixtures("assistant")
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["run", "--articles", "nowhere"], "holds no article"),
+        (["run", "--articles", "news"], "give --questions"),
+        (["run", "--articles", "news", "--questions", "missing.jsonl"], "missing.jsonl: cannot be read"),
+        (["run", "--articles", "news", "--questions", "bad.jsonl"], "bad.jsonl:1: "),
+        (["run", "--articles", "news", "--questions", "q.jsonl", "--questions", "q.jsonl"], 'have the id "en1"'),
+        (["compare", "nowhere", "nowhere"], "nowhere: cannot be read"),
+        (["compare", "bad.jsonl", "bad.jsonl"], "is no results file"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_on_stderr(
+    argv: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("bad.jsonl").write_text('{"id": 7}', encoding="utf-8")
+    assert main(argv) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert says in captured.err
+
+
+@pytest.mark.usefixtures("assistant")
+def test_results_that_cannot_be_written_are_told_after_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*RUN, "--out", "q.jsonl"]) == 2
+    captured = capsys.readouterr()
+    assert "hit@1" in captured.out
+    assert "q.jsonl" in captured.err.splitlines()[-1]
+
+
+def test_a_setting_that_does_not_exist_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RAG_NO_SUCH_THING", "1")
+    assert main(["run"]) == 2
+    assert "RAG_NO_SUCH_THING" in capsys.readouterr().err
+
+
+def test_a_limit_asks_fewer_questions(assistant: ScriptedAssistant) -> None:
+    assert main([*RUN, "--limit", "2", "--answerer", "extractive", "--out", "a"]) == 0
+    assert [answerer for _, _, answerer in assistant.asked] == ["extractive", "extractive"]
+
+
+@pytest.mark.parametrize("argv", [["run", "--limit", "0"], ["run", "--answerer", "parrot"], [], ["walk"]])
+def test_impossible_arguments_are_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(argv)
+    assert raised.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("assistant")
+def test_a_source_that_no_article_has_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("news", "de1.md").unlink()
+    assert main(RUN) == 0
+    assert "warning: questions with a source that no article here has: 1, the first is de1" in capsys.readouterr().err
+
+
+def test_help_tells_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "(default: RAG_ARTICLES)" in printed
+    assert "(default: runs/<UTC time>-<name>)" in printed
+
+
+# --- Two runs ----------------------------------------------------------------------------------------------
+
+
+def test_two_equal_runs_differ_in_nothing(assistant: ScriptedAssistant, capsys: pytest.CaptureFixture[str]) -> None:
+    main([*RUN, "--out", "a"])
+    main([*RUN, "--out", "b"])
+    capsys.readouterr()
+    assert main(["compare", "a", "b"]) == 0
+    printed = capsys.readouterr().out
+    assert "B − A over 6 cases in both runs\n" in printed
+    assert "+0.000 [+0.000, +0.000] n=3" in printed
+    assert "cases that got worse: 0\n" in printed
+    assert len(assistant.asked) == 12
+
+
+def test_a_case_that_got_worse_is_listed_with_what_fell(
+    assistant: ScriptedAssistant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([*RUN, "--out", "a"])
+    assistant.script = {**perfect(CASES), CASES[1].question: refusal(CASES[1])}
+    main([*RUN, "--out", "b"])
+    capsys.readouterr()
+    assert main(["compare", "a", "b/results.json"]) == 0
+    printed = capsys.readouterr().out
+    assert "cases that got worse: 1\n" in printed
+    assert "zh1  谁创立了Scale？" in printed
+    assert "answer_rate 1.00 → 0.00" in printed
+    # Of three answerable cases one fell from 1 to 0.
+    assert re.search(r"answer_rate .*-0\.333 \[-1\.000, \+0\.000\] n=3", printed)
+
+
+def test_a_case_that_fails_now_is_worst(assistant: ScriptedAssistant, capsys: pytest.CaptureFixture[str]) -> None:
+    main([*RUN, "--out", "a"])
+    worse: dict[str, Answer | Exception] = {CASES[0].question: refusal(CASES[0]), CASES[2].question: ValueError("gone")}
+    assistant.script = {**perfect(CASES), **worse}
+    main([*RUN, "--out", "b"])
+    capsys.readouterr()
+    main(["compare", "a", "b", "--worst", "1"])
+    printed = capsys.readouterr().out
+    assert "cases that got worse: 2\n" in printed
+    assert "ValueError: gone" in printed
+    assert "Who founded" not in printed
+    assert "… and 1 more" in printed
+
+
+@pytest.mark.usefixtures("assistant")
+def test_cases_of_one_run_alone_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    main([*RUN, "--out", "a"])
+    main([*RUN, "--out", "b", "--limit", "4"])
+    capsys.readouterr()
+    assert main(["compare", "a", "b"]) == 0
+    assert "over 4 cases in both runs; 2 only in A, 0 only in B" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("assistant")
+def test_runs_without_a_common_case_cannot_be_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    main([*RUN, "--out", "a"])
+    text = Path("a", "results.json").read_text(encoding="utf-8").replace('"id": "', '"id": "other-')
+    Path("b.json").write_text(text, encoding="utf-8")
+    capsys.readouterr()
+    assert main(["compare", "a", "b.json"]) == 2
+    assert "no case in common" in capsys.readouterr().err

@@ -1,0 +1,61 @@
+"""Settings from the environment and .env."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rag.errors import SettingsError
+from rag.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder without a .env."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_environment_beats_the_file_and_the_command_line_beats_both(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (elsewhere / ".env").write_text("RAG_PORT=1111\nRAG_HOST=localhost\nOTHER=ignored\n")
+    assert load_settings().port == 1111
+    monkeypatch.setenv("RAG_PORT", "2222")
+    assert load_settings().port == 2222
+    assert load_settings(port=3333, host=None).port == 3333
+    assert load_settings(host=None).host == "localhost"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("RAG_PORT", "many", r"RAG_PORT=many: .*integer"),
+        ("RAG_PORT", "70000", r"RAG_PORT=70000: .*65535"),
+        ("RAG_EMBED_MODEL", "word2vec", r"RAG_EMBED_MODEL=word2vec: choose local, local-fast or openai:<model>"),
+        ("RAG_EMBED_MODEL", "openai:", r"openai:<model>"),
+        ("RAG_MAX_QUESTION_CHARS", "0", r"RAG_MAX_QUESTION_CHARS=0: "),
+        ("RAG_ARTICLE", "x", r"unknown setting RAG_ARTICLE; known are .*RAG_ARTICLES"),
+        ("RAG_HOST", "0.0.0.0", r"RAG_HOST=0\.0\.0\.0 would let anyone on the network in; set RAG_API_KEYS"),
+    ],
+)
+def test_an_impossible_value_is_refused_with_its_name_and_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=message):
+        load_settings()
+
+
+def test_a_network_address_is_allowed_with_keys_and_keys_hide_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAG_HOST", "0.0.0.0")
+    monkeypatch.setenv("RAG_API_KEYS", "first-secret, second-secret,")
+    settings = load_settings()
+    assert [key.get_secret_value() for key in settings.api_keys] == ["first-secret", "second-secret"]
+    assert "secret" not in repr(settings).replace("SecretStr", "")
+
+
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAG_CHROMA_URL", "")
+    assert load_settings().chroma_url is None

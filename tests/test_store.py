@@ -1,0 +1,129 @@
+"""The truth in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SubjectEmbedder
+
+from rag.errors import IndexMismatchError
+from rag.ingestion import Ingestor, stamp_of
+from rag.store import Store
+from rag.text import tokens
+from rag.types import Filters, Lang
+
+CATS = "---\ntitle: Cats\ndate: 2020-01-05\ntag: pets\nauthor: paw\n---\n\nA cat sleeps all day long.\n"
+HUNDE = "---\ntitle: Hunde\ndate: 2022-03-01\ntags: [pets, dogs]\nauthor: wau\n---\n\nEin Hund bellt laut im Garten.\n"
+MOON = "# 月亮\n\n月亮绕着地球转。\n\n## 问与答：\n\n- 月亮绕着什么转？\n  - 答：月亮绕着地球转。\n"
+
+
+@pytest.fixture
+def store(tmp_path: Path, write: Callable[..., Path], embedder: SubjectEmbedder) -> Store:
+    store = Store(tmp_path / "articles.sqlite3")
+    Ingestor(store, embedder).run([write(cats=CATS, hunde=HUNDE, moon=MOON)])
+    return store
+
+
+def titles(store: Store, ids: list[str] | None) -> set[str]:
+    assert ids is not None
+    return {stored.passage.title for stored in store.load(ids)}
+
+
+def test_what_was_written_is_read_back_with_exact_offsets(store: Store) -> None:
+    for stored in store.load(store.passage_ids()):
+        text = store.text(stored.passage.article_id)
+        assert text is not None
+        assert text[stored.passage.start : stored.passage.end] == stored.passage.text
+        for start, end in stored.sentences:
+            assert stored.passage.start <= start < end <= stored.passage.end
+
+
+def test_articles_are_listed_newest_first_and_undated_last(store: Store) -> None:
+    assert [summary.title for summary in store.summaries()] == ["Hunde", "Cats", "月亮"]
+    assert [summary.tags for summary in store.summaries()] == [("pets", "dogs"), ("pets",), ()]
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (Filters(lang=("de", "zh")), {"Hunde", "月亮"}),
+        (Filters(tags=("dogs",)), {"Hunde"}),
+        (Filters(authors=("paw",)), {"Cats"}),
+        (Filters(date_from="2020-01-05", date_to="2020-12-31"), {"Cats"}),
+        (Filters(date_from="1900-01-01"), {"Cats", "Hunde"}),  # what has no date is in no range
+        (Filters(tags=("pets",), lang=("en",)), {"Cats"}),
+        (Filters(authors=("'; DROP TABLE articles; --",)), set()),
+    ],
+)
+def test_a_filter_selects_the_passages_that_fit_all_of_it(
+    store: Store, filters: Filters, expected: set[str]
+) -> None:
+    assert titles(store, store.select(filters, include_qa=True)) == expected
+
+
+def test_pairs_are_left_out_on_request(store: Store) -> None:
+    assert store.select(Filters(), include_qa=True) is None
+    kept = store.load(store.select(Filters(), include_qa=False) or [])
+    assert {stored.passage.kind for stored in kept} == {"body"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "lang", "title"),
+    [("sleeping", "en", "Cats"), ("Gärten", "de", "Hunde"), ("地球", "zh", "月亮"), ("绕", "zh", "月亮")],
+)
+def test_words_are_found_in_each_language(store: Store, asked: str, lang: Lang, title: str) -> None:
+    assert titles(store, store.lexical(tokens(asked, lang), 1)) == {title}
+
+
+def test_words_that_look_like_query_syntax_are_only_words(store: Store) -> None:
+    assert store.lexical(["AND", "NEAR(", "*", "^q"], 5) == []
+    assert store.lexical([], 5) == []
+
+
+def test_the_document_frequency_counts_passages(store: Store) -> None:
+    assert store.document_frequency(["地球", "cat", "tesla"]) == {"地球": 2, "cat": 1}
+
+
+def test_a_removed_article_leaves_nothing_behind(store: Store) -> None:
+    gone = next(summary.id for summary in store.summaries() if summary.title == "月亮")
+    store.remove([gone])
+    assert store.lexical(["地球"], 5) == []
+    assert store.count() == (2, 2)
+    assert store.text(gone) is None
+
+
+def test_a_failed_transaction_leaves_the_old_version(store: Store) -> None:
+    before = store.summaries()
+    with pytest.raises(sqlite3.IntegrityError), store.transaction() as db:
+        db.execute("DELETE FROM articles")
+        db.execute("INSERT INTO meta VALUES ('revision', 'twice')")
+    assert store.summaries() == before
+
+
+def test_every_change_raises_the_revision(store: Store) -> None:
+    before = store.revision()
+    store.remove([store.summaries()[0].id])
+    assert store.revision() > before
+
+
+def test_an_index_made_by_another_embedder_says_what_to_run(store: Store, embedder: SubjectEmbedder) -> None:
+    store.check_stamp(stamp_of(embedder))
+    with pytest.raises(IndexMismatchError, match=r"embedder 'subjects', now 'other'.*ingest\.py --rebuild"):
+        store.check_stamp({**stamp_of(embedder), "embedder": "other"})
+
+
+def test_a_second_connection_sees_what_the_first_wrote(store: Store, tmp_path: Path) -> None:
+    other = Store(tmp_path / "articles.sqlite3")
+    assert other.count() == store.count()
+    store.remove([store.summaries()[0].id])
+    assert other.count() == store.count()
+
+
+def test_unit_vectors_survive_half_precision(store: Store) -> None:
+    for stored in store.load(store.passage_ids()):
+        assert np.allclose(np.linalg.norm(stored.units, axis=1), 1.0, atol=2e-3)
+        assert len(stored.unit_of) == len(stored.units)
