@@ -7,7 +7,7 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from rag.nodes import Question, passage_of
-from rag.types import Lang, Passage
+from rag.types import Passage
 
 # Passages of one article in two languages: translations of each other have a cosine of .60 to .81, others stay
 # below .60 (measured on 26 pairs of the sample articles, paragraphs of zh and en sections).
@@ -28,28 +28,29 @@ class WithoutTwins(BaseNodePostprocessor):
     ) -> list[NodeWithScore]:
         lang = query_bundle.lang if isinstance(query_bundle, Question) else None
         top_k = query_bundle.top_k if isinstance(query_bundle, Question) else self.top_k
-        kept: list[NodeWithScore] = []
+        kept: list[_Ranked] = []
         for node in nodes:
-            twin = next((i for i, other in enumerate(kept) if _are_twins(node, other)), None)
+            new = _Ranked(node, passage_of(node))
+            twin = next((i for i, other in enumerate(kept) if new.is_twin_of(other)), None)
             if twin is None and len(kept) < top_k:
-                kept.append(node)
-            elif twin is not None and _is_preferred(passage_of(node).lang, passage_of(kept[twin]).lang, lang):
-                kept[twin] = node
-        return sorted(kept, key=lambda node: -(node.score or 0.0))
+                kept.append(new)
+            elif twin is not None and new.passage.lang == lang != kept[twin].passage.lang:
+                kept[twin] = new
+        return sorted((ranked.node for ranked in kept), key=lambda node: -(node.score or 0.0))
 
 
-def _are_twins(one: NodeWithScore, other: NodeWithScore) -> bool:
-    a, b = passage_of(one), passage_of(other)
-    if _words(a) == _words(b):
-        return True
-    if a.article_id != b.article_id or a.lang == b.lang:
-        return False
-    return float(np.dot(one.node.embedding or [], other.node.embedding or [])) >= TWIN_SIMILARITY
+class _Ranked:
+    """A node with what comparing it needs, worked out once."""
 
+    def __init__(self, node: NodeWithScore, passage: Passage) -> None:
+        self.node = node
+        self.passage = passage
+        self._words = "".join(c for c in passage.text if c.isalnum()).casefold()
+        self._vector = np.array(node.node.embedding or [])
 
-def _words(passage: Passage) -> str:
-    return "".join(c for c in passage.text if c.isalnum()).casefold()
-
-
-def _is_preferred(new: Lang, kept: Lang, asked: Lang | None) -> bool:
-    return new == asked and kept != asked
+    def is_twin_of(self, other: _Ranked) -> bool:
+        if self._words == other._words:
+            return True
+        if self.passage.article_id != other.passage.article_id or self.passage.lang == other.passage.lang:
+            return False
+        return float(self._vector @ other._vector) >= TWIN_SIMILARITY

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from llama_index.core.retrievers import BaseRetriever
@@ -26,6 +26,7 @@ from rag.text import content_tokens, for_embedding, identify, tokens
 
 CANDIDATES = 50  # from each of the two searches
 COVERAGE_WEIGHT = 2.0
+SPARE = 3  # passages kept for each one asked for, since ranking takes copies and translations out
 MAX_TERMS = 40  # the rarest tokens of a long question; the rest add work and little evidence
 # BM25's usual constants (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond").
 K1, B = 1.2, 0.75
@@ -92,8 +93,14 @@ class HybridRetriever(BaseRetriever):
         found = {passage_id for passage_id, _ in self._dense.search(vector, CANDIDATES, allowed)}
         found.update(self._store.lexical(list(weights), CANDIDATES, allowed))
         mean_length = self._store.mean_length()
-        nodes = [_score(stored, question, vector, weights, mean_length) for stored in self._store.load(found)]
-        return sorted(nodes, key=lambda node: -(node.score or 0.0))
+        scored = [_score(stored, vector, weights, mean_length) for stored in self._store.load(found)]
+        best = sorted(scored, key=lambda s: -s.score)[: SPARE * question.top_k]
+        return [
+            to_node(
+                replace(s.stored.passage, score=s.score), _sentences(s, question, weights), s.stored.vector.tolist()
+            )
+            for s in best
+        ]
 
     def _weights(self, question: Question, passages: int) -> dict[str, float]:
         text = question.query_str
@@ -103,31 +110,32 @@ class HybridRetriever(BaseRetriever):
         return {term: weights[term] for term in rarest}
 
 
-def _score(
-    stored: StoredPassage, question: Question, vector: Matrix, weights: Mapping[str, float], mean_length: float
-) -> NodeWithScore:
-    passage = stored.passage
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """A passage with its score and the similarity of each of its units."""
+
+    stored: StoredPassage
+    score: float
+    similarities: Matrix
+
+
+def _score(stored: StoredPassage, vector: Matrix, weights: Mapping[str, float], mean_length: float) -> _Scored:
     similarities = stored.units @ vector - PAIR_DISCOUNT * (np.array(stored.unit_of) == -1)
     similarity = (float(stored.vector @ vector) + float(similarities.max())) / 2
     coverage = bm25_coverage(weights, stored.tokens, mean_length)
-    sentences = _sentences(stored, question, similarities, weights)
-    return to_node(
-        replace(passage, score=similarity + COVERAGE_WEIGHT * coverage**2), sentences, stored.vector.tolist()
-    )
+    return _Scored(stored, similarity + COVERAGE_WEIGHT * coverage**2, similarities)
 
 
-def _sentences(
-    stored: StoredPassage, question: Question, similarities: Matrix, weights: Mapping[str, float]
-) -> list[ScoredSentence]:
-    passage = stored.passage
-    of = np.array(stored.unit_of)
+def _sentences(scored: _Scored, question: Question, weights: Mapping[str, float]) -> list[ScoredSentence]:
+    passage, spans = scored.stored.passage, scored.stored.sentences
+    of = np.array(scored.stored.unit_of)
     is_pair = passage.kind == "qa"
-    pair_similarity = float(similarities[of == -1].max()) if is_pair else -1.0
-    asked = passage.text[: stored.sentences[0][0] - passage.start] if is_pair else ""
-    scored = []
-    for i, (start, end) in enumerate(stored.sentences):
-        own = float(similarities[of == i].max())
+    pair_similarity = float(scored.similarities[of == -1].max()) if is_pair else -1.0
+    asked = passage.text[: spans[0][0] - passage.start] if is_pair else ""
+    found = []
+    for i, (start, end) in enumerate(spans):
+        own = float(scored.similarities[of == i].max())
         # Tokenised as the question's language, so that a name counts in a sentence of any language.
         words = tokens(asked or passage.text[start - passage.start : end - passage.start], question.lang)
-        scored.append(ScoredSentence(start, end, max(own, pair_similarity), term_coverage(weights, words)))
-    return scored
+        found.append(ScoredSentence(start, end, max(own, pair_similarity), term_coverage(weights, words)))
+    return found

@@ -29,7 +29,9 @@ def quoting(text: str, words: str, said: str | None = None, offset: int = 0, pas
 
 
 def test_a_quotation_is_granted_with_its_exact_offsets_and_its_emphasis_taken_off_the_sentence() -> None:
-    verified = verify(draft(quoting(TEXT, "**Scale AI** raised $1bn in May.", "Scale AI raised $1bn in May.")), [passage()])
+    verified = verify(
+        draft(quoting(TEXT, "**Scale AI** raised $1bn in May.", "Scale AI raised $1bn in May.")), [passage()]
+    )
     (sentence,), (citation,) = verified.sentences, verified.citations
     assert (sentence.text, sentence.citations, sentence.support) == ("Scale AI raised $1bn in May.", (1,), 1.0)
     assert (citation.quote, citation.start, citation.end) == ("**Scale AI** raised $1bn in May.", 100, 132)
@@ -63,7 +65,12 @@ def test_a_citation_that_was_not_handed_out_does_not_count(claimed: tuple[Claime
     ("lang", "text", "said", "quote"),
     [
         ("en", TEXT, "Scale AI was founded in 2016 by Alexandr Wang.", "It was founded in 2016 by Alexandr Wang."),
-        ("de", DE, "Die Bewertung stieg auf 13,8 Milliarden Dollar.", "Die Bewertung stieg auf 13,8 Milliarden Dollar."),
+        (
+            "de",
+            DE,
+            "Die Bewertung stieg auf 13,8 Milliarden Dollar.",
+            "Die Bewertung stieg auf 13,8 Milliarden Dollar.",
+        ),
         ("zh", ZH, "Alexandr Wang于2016年创立Scale AI。", "Scale AI由Alexandr Wang创立于2016年。"),
     ],
 )

@@ -77,7 +77,7 @@ def test_a_file_given_by_name_goes_in_and_out_by_name(
     assert actions(ingestor, folder / "cats.md") == {"cats.md": "added"}
     (folder / "cats.md").unlink()
     assert actions(ingestor, folder / "cats.md") == {"cats.md": "removed"}
-    with pytest.raises(ArticleError, match="cats.md does not exist"):
+    with pytest.raises(ArticleError, match=r"cats\.md does not exist"):
         ingestor.run([folder / "cats.md"])
 
 

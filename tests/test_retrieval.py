@@ -38,7 +38,9 @@ citizens, who often bring their children to see it and carry along many small pr
 
 
 @pytest.fixture
-def make(tmp_path: Path, write: Callable[..., Path], embedder: SubjectEmbedder) -> Iterator[Callable[..., HybridRetriever]]:
+def make(
+    tmp_path: Path, write: Callable[..., Path], embedder: SubjectEmbedder
+) -> Iterator[Callable[..., HybridRetriever]]:
     opened: list[DenseIndex] = []
 
     def build(**texts: str) -> HybridRetriever:
@@ -89,7 +91,7 @@ def test_a_filter_holds_for_both_searches(make: Callable[..., HybridRetriever]) 
     assert files(retriever, Question(asked, lang="en", filters=Filters(tags=("none",)))) == []
 
 
-@pytest.mark.parametrize("asked", ["?!", "的", "the of and", "a" * 5000, "\x00", "猫" * 3000, "AND OR NOT \"* ^"])
+@pytest.mark.parametrize("asked", ["?!", "的", "the of and", "a" * 5000, "\x00", "猫" * 3000, 'AND OR NOT "* ^'])
 def test_odd_questions_find_something_or_nothing_but_never_fail(
     make: Callable[..., HybridRetriever], asked: str
 ) -> None:

@@ -59,9 +59,7 @@ def test_articles_are_listed_newest_first_and_undated_last(store: Store) -> None
         (Filters(authors=("'; DROP TABLE articles; --",)), set()),
     ],
 )
-def test_a_filter_selects_the_passages_that_fit_all_of_it(
-    store: Store, filters: Filters, expected: set[str]
-) -> None:
+def test_a_filter_selects_the_passages_that_fit_all_of_it(store: Store, filters: Filters, expected: set[str]) -> None:
     assert titles(store, store.select(filters, include_qa=True)) == expected
 
 

@@ -69,7 +69,7 @@ def _key_check(api_keys: Sequence[str]) -> list[Any]:
     def check(
         given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
     ) -> None:
-        token = given.credentials.encode("utf-8", "replace") if given else b""
+        token = given.credentials.encode("latin-1") if given else b""  # headers are decoded so; the bytes again
         # All keys are compared before any result is used, so that time tells nothing about which one matched.
         matches = [hmac.compare_digest(token, key) for key in known]
         if not any(matches):

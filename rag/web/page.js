@@ -2,15 +2,6 @@
 (() => {
   "use strict";
 
-  // Enter that confirms a choice of an input method (Chinese is typed so) must not send the question.
-  document.addEventListener(
-    "keydown",
-    (event) => {
-      if (event.key === "Enter" && (event.isComposing || event.keyCode === 229)) event.stopPropagation();
-    },
-    true,
-  );
-
   // Gradio reads a message's source to screen readers, tags and all; without its label they read the message.
   const unlabel = () => {
     for (const message of document.querySelectorAll("#chat [data-testid][aria-label]")) {

@@ -18,10 +18,10 @@ _HEADING = re.compile(r"^( {0,3}#{1,6}[ \t]+)(.*)$", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$", re.MULTILINE)
 _QUOTE_SIGN = re.compile(r"^[ \t]*>[ \t]?", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*([-*+])[ \t]+", re.MULTILINE)
-_STRONG = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)(\1)")
+_STRONG = re.compile(r"(\*{2,3}|__)(?=\S)(.+?)(?<=\S)(\1)")
 # Only at the edges of words: "Kund*innen und Leser*innen" holds no emphasis.
 _EMPHASIS = re.compile(r"(?<![\w*])([*_])(?=[^\s*_])([^*_\n]+?)(?<=\S)(\1)(?![\w*])")
-_LEFT_OVER = re.compile(r"\*\*|`+")
+_LEFT_OVER = re.compile(r"\*{2,}|`+")
 _BACKSLASH = re.compile(r"\\(?=[\\`*_{}\[\]()#+.!>~-])")
 # Control, zero-width and bidirectional characters, variation selectors and tags: no reader can see them, and
 # they can make a text look like another one.

@@ -1,0 +1,58 @@
+# Every chore is one command here; CI calls the same ones. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+# What is installed is known by these files; a change in the pins installs anew.
+PINS := pyproject.toml constraints.txt
+SOURCES := rag eval tests ingest.py chat_app.py
+
+.DEFAULT_GOAL := help
+.PHONY: help install ingest chat test lint format types eval quality screenshots clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(VENV)/.product: $(PINS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Ask the Articles needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.product
+	$(PIP) install -c constraints.txt -e '.[test,dev]'
+	@touch $@
+
+install: $(VENV)/.product ## make .venv with the product in it
+
+ingest: install ## bring the index in line with articles/
+	$(BIN)/python ingest.py
+
+chat: install ## ingest articles/ and serve page and API on http://127.0.0.1:7860
+	$(BIN)/python chat_app.py
+
+# The browser tests drive the Chromium of the machine; where there is none, Playwright fetches its own.
+test: $(VENV)/.tests ## install what the tests need and run them all, the browser tests included
+	@command -v chromium chromium-browser google-chrome >/dev/null || $(BIN)/playwright install chromium
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+lint: $(VENV)/.tests ## check style and formatting
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+format: $(VENV)/.tests ## format the code
+	$(BIN)/ruff check --fix --quiet $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+types: $(VENV)/.tests ## check the types, strictly
+	$(BIN)/mypy
+
+eval: install ## measure the answers to the articles' own questions
+	$(BIN)/python -m eval run --baseline
+
+screenshots: $(VENV)/.tests ## take the pictures of the documentation anew
+	$(BIN)/python docs/screenshots.py
+
+clean: ## remove the environment and the index
+	rm -rf $(VENV) .rag runs *.egg-info .mypy_cache .ruff_cache

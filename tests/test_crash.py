@@ -1,0 +1,111 @@
+"""Killing an ingest at any moment loses nothing that a second run does not bring back."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, SAMPLES, settings_for
+
+from rag.assembly import open_assistant, run_ingest
+from rag.store import Store
+
+KILLS = 10
+
+
+def state(data: Path) -> tuple[object, ...]:
+    """All that an index holds and finds, but for its internal keys."""
+    store = Store(data / "articles.sqlite3")
+    try:
+        stored = sorted(store.load(store.passage_ids()), key=lambda s: s.passage.passage_id)
+        rows = [(s.passage, s.sentences, s.unit_of, s.tokens, s.vector.tobytes(), s.units.tobytes()) for s in stored]
+        return store.summaries(), rows, store.stamp(), store.languages()
+    finally:
+        store.close()
+
+
+def start(data: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, str(ROOT / "ingest.py"), str(SAMPLES), "--data-dir", str(data)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+
+
+def written(data: Path) -> int:
+    """How many articles are in, as seen from outside; 0 before there is an index."""
+    try:
+        with sqlite3.connect(f"file:{data / 'articles.sqlite3'}?mode=ro", uri=True, timeout=5) as db:
+            return int(db.execute("SELECT count(*) FROM articles").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
+    data = tmp_path_factory.mktemp("undisturbed")
+    run_ingest(settings_for(data), [SAMPLES])
+    return state(data)
+
+
+def test_ten_kills_and_a_last_run_end_with_the_index_of_an_undisturbed_run(
+    tmp_path: Path, undisturbed: tuple[object, ...]
+) -> None:
+    chance = random.Random(20240521)
+    articles = len(list(SAMPLES.glob("*.md")))
+    killed_while_writing = 0
+    for kill in range(KILLS):
+        data = tmp_path / str(kill % 3)  # some runs go on where a killed one stopped
+        before = written(data)
+        process = start(data)
+        # Wait for a sign of progress, then a random moment: kills spread over reading, embedding and writing.
+        aim = before + chance.randint(0, max(0, articles - before - 1))
+        deadline = time.monotonic() + 60
+        while written(data) < aim + (kill > 0) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(chance.random() * 0.05)
+        process.send_signal(signal.SIGKILL)
+        code = process.wait()
+        assert code in (-signal.SIGKILL, 0), "the process was neither killed nor had it finished"
+        killed_while_writing += code == -signal.SIGKILL
+    assert killed_while_writing >= KILLS // 2  # a test in which nothing is killed shows nothing
+    for number in range(3):
+        data = tmp_path / str(number)
+        report = run_ingest(settings_for(data), [SAMPLES])
+        assert not report.failed
+        assert state(data) == undisturbed
+        opened = open_assistant(settings_for(data))
+        try:
+            assert "57 Kilometer" in opened.ask("Wie lang ist der Gotthard-Basistunnel?").answer
+        finally:
+            opened.close()
+
+
+def test_a_server_that_was_killed_leaves_an_index_that_opens(tmp_path: Path) -> None:
+    run_ingest(settings_for(tmp_path), [SAMPLES])
+    script = (
+        "import sys, time; from pathlib import Path; from rag.settings import Settings;"
+        "from rag.assembly import open_assistant;"
+        "a = open_assistant(Settings(_env_file=None, data_dir=Path(sys.argv[1])));"
+        "print(a.ask('Wie lang ist der Gotthard-Basistunnel?').answered, flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"True\n"
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    opened = open_assistant(settings_for(tmp_path))
+    try:
+        assert opened.ask("Wie lang ist der Gotthard-Basistunnel?").answered
+        deadline = time.monotonic() + 60
+        while opened.health().dense != "chroma" and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert opened.health().dense == "chroma"
+    finally:
+        opened.close()

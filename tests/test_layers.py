@@ -1,0 +1,91 @@
+"""The import arrows of the house: a module imports only from rows above its own."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+# Row by row; within a row only what is listed as allowed.
+ROWS = [
+    {"rag.types", "rag.errors"},
+    {"rag.settings", "rag.text", "rag.nodes", "rag.answering.prompts"},
+    {"rag.metadata", "rag.links", "rag.markup", "rag.qa", "rag.embedding", "rag.citations", "rag.answering"},
+    {"rag.articles", "rag.chunking"},
+    {"rag.store"},
+    {"rag.dense"},
+    {"rag.ingestion", "rag.retrieval", "rag.ranking", "rag.answering.extractive"},
+    {"rag.engine"},
+    {"rag.assistant"},
+    {"rag.assembly"},
+    {"rag.web"},
+    {"ingest", "chat_app", "eval"},
+]
+WITHIN_A_ROW = {("rag.markup", "rag.qa"), ("rag.articles", "rag.chunking"), ("rag.qa", "rag.markup")}
+WEB = {"fastapi", "starlette", "gradio", "uvicorn"}
+
+
+def sources() -> list[Path]:
+    packages = [path for folder in ("rag", "eval") for path in sorted((ROOT / folder).rglob("*.py"))]
+    return [*packages, ROOT / "ingest.py", ROOT / "chat_app.py"]
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports_of(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def row_of(module: str) -> int | None:
+    exact = next((i for i, row in enumerate(ROWS) if module in row), None)
+    if exact is not None:
+        return exact
+    package = "rag.web" if module.startswith("rag.web.") else module.split(".", maxsplit=1)[0]
+    return next((i for i, row in enumerate(ROWS) if package in row), None)
+
+
+@pytest.mark.parametrize("path", sources(), ids=module_of)
+def test_imports_follow_the_arrows(path: Path) -> None:
+    module = module_of(path)
+    if module == "rag":
+        return
+    own = row_of(module)
+    assert own is not None, f"{module} has no place in the house; give it one in ROWS"
+    for imported in imports_of(path):
+        row = row_of(imported)
+        if row is None or imported.split(".")[0] not in ("rag", "eval", "ingest", "chat_app"):
+            continue
+        inside_own_package = ROWS[own] & {"rag.web", "eval"} and row == own
+        assert row < own or inside_own_package or imported == module or (module, imported) in WITHIN_A_ROW, (
+            f"{module} imports {imported}, which is not above it"
+        )
+
+
+@pytest.mark.parametrize("path", sources(), ids=module_of)
+def test_only_the_web_room_knows_the_web(path: Path) -> None:
+    module = module_of(path)
+    if module.startswith(("rag.web", "chat_app")):
+        return
+    assert not {name.split(".")[0] for name in imports_of(path)} & WEB
+
+
+@pytest.mark.parametrize("path", sources(), ids=module_of)
+def test_only_the_settings_read_the_environment(path: Path) -> None:
+    if module_of(path) == "rag.settings":
+        return
+    text = re.sub(r'^os\.environ\["\w+"\] = .*$', "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert "os.environ" not in text
+    assert "getenv" not in text
