@@ -51,6 +51,15 @@ types: $(VENV)/.tests ## check the types, strictly
 eval: install ## measure the answers to the articles' own questions
 	$(BIN)/python -m eval run --baseline
 
+# The public sets lie beside the checkout; see docs/quality.md for where they come from.
+BENCH ?= ../shared/bench
+quality: install ## print the figures of docs/quality.md anew (about ten minutes)
+	$(BIN)/python -m eval run --baseline --articles articles
+	$(BIN)/python -m eval run --baseline --articles $(BENCH)/clapnq/articles \
+		--questions $(BENCH)/clapnq/questions.jsonl --questions $(BENCH)/clapnq/questions_unanswerable.jsonl
+	$(BIN)/python -m eval run --baseline --articles $(BENCH)/xquad/mixed/articles \
+		--questions $(BENCH)/xquad/mixed/questions.jsonl --questions $(BENCH)/xquad/mixed/questions_unanswerable.jsonl
+
 screenshots: $(VENV)/.tests ## take the pictures of the documentation anew
 	$(BIN)/python docs/screenshots.py
 

@@ -7,6 +7,8 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from charset_normalizer import from_bytes
@@ -15,15 +17,30 @@ from rag.errors import ArticleError
 from rag.links import checked_url, find_source_lines
 from rag.markup import Element, blank_out, elements, without_comments
 from rag.metadata import FrontMatter, parse_date, parse_tags, read_front_matter
-from rag.qa import is_qa_heading, is_question, parse_pairs
+from rag.qa import asks, is_answer, is_qa_heading, parse_pairs
 from rag.text import identify, plain
 from rag.types import LANGS, Article, Block, Lang, QAPair, Section, Span
 
 SUFFIXES = (".md", ".markdown", ".txt")
 MAX_BYTES = 10 * 1024 * 1024  # an article is prose; larger files are something else
-# Encodings that zh, en and de files come in. Left free, the detector takes short German texts for UTF-16.
-ENCODINGS = ["gb18030", "big5", "cp1252", "utf_16", "utf_16_le", "utf_16_be"]
+# Encodings that zh, en and de files come in, beside UTF-8. Left free, the detector takes short German texts for
+# UTF-16, but that has zero bytes at every space and line end, and the others have none.
+ENCODINGS = ["gb18030", "big5", "cp1252"]
+WIDE_ENCODINGS = ["utf_16", "utf_16_le", "utf_16_be"]
 MIN_RUN = {"zh": 60, "en": 160, "de": 160}  # a shorter foreign run is a quotation, not a section
+
+URL_KEYS = (
+    "url",
+    "link",
+    "source",
+    "source_url",
+    "canonical",
+    "canonical_url",
+    "original",
+    "原文链接",
+    "链接",
+    "quelle",
+)
 
 _SECTION_LABEL = re.compile(
     r"(?:摘要|概要|总结|正文|简介|summary|abstract|introduction|zusammenfassung|einleitung)\s*[:：]?", re.IGNORECASE
@@ -52,15 +69,18 @@ def read_article(path: Path, root: Path) -> Article:
         ArticleError: it cannot be opened, is too large, empty, binary, in an unknown encoding, or without text.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise ArticleError(f"is {size / 1e6:.0f} MB, more than the {MAX_BYTES // 2**20} MB an article may have")
-        data = path.read_bytes()
+        if path.exists() and not path.is_file():  # a pipe or a device would never end
+            raise ArticleError("is not a regular file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ArticleError(f"cannot be read: {error.strerror}") from error
+    if len(data) > MAX_BYTES:
+        raise ArticleError(f"is larger than the {MAX_BYTES // 2**20} MB an article may have")
     text, warning = decode(data)
-    file = path.relative_to(root).as_posix()
-    return parse_article(text, article_id(path, root), file, warnings=(warning,) if warning else ())
+    # A name in another encoding than the system's comes with surrogates, which no database or page takes.
+    name = path.relative_to(root).as_posix().encode("utf-8", "replace").decode()
+    return parse_article(text, article_id(path, root), name, warnings=(warning,) if warning else ())
 
 
 def decode(data: bytes) -> tuple[str, str | None]:
@@ -69,41 +89,51 @@ def decode(data: bytes) -> tuple[str, str | None]:
     >>> decode("\\ufeffStraße\\r\\n".encode())
     ('Straße\\n', None)
     """
-    warning = None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        guess = from_bytes(data, cp_isolation=ENCODINGS).best()
+    text, warning = _utf8(data), None
+    if text is None:
+        guess = from_bytes(data, cp_isolation=WIDE_ENCODINGS if b"\x00" in data else ENCODINGS).best()
         if guess is None:
-            raise ArticleError("has an encoding that can't be told; save it as UTF-8") from None
+            raise ArticleError("has an encoding that can't be told; save it as UTF-8")
         text, warning = str(guess).removeprefix("\ufeff"), f"not UTF-8, read as {guess.encoding}"
     if "\x00" in text:
         raise ArticleError("is not a text file (it holds NUL characters)")
     return text.replace("\r\n", "\n").replace("\r", "\n"), warning
 
 
+def _utf8(data: bytes) -> str | None:
+    """The text if it is UTF-8. English in UTF-16 would pass for it; every other byte of that is zero."""
+    try:
+        return data.decode("utf-8-sig") if 4 * data.count(b"\x00") < max(1, len(data)) else None
+    except UnicodeDecodeError:
+        return None
+
+
 def parse_article(text: str, article_id: str, file: str, *, warnings: tuple[str, ...] = ()) -> Article:
     """Parse the text of one article; all offsets point into ``text``.
 
     Raises:
-        ArticleError: there is no text in it to index.
+        ArticleError: there is no text in it to index, or characters that are none.
     """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ArticleError("holds characters that are no text (half of a surrogate pair)") from error
     meta = read_front_matter(text)
     visible = without_comments("\n" * meta.body_start + text[meta.body_start :])
-    url = checked_url(meta.first("url", "link", "source", "source_url", "canonical", "原文链接", "quelle"))
-    for line in find_source_lines(visible, meta.body_start):
-        url = url or checked_url(line.url)
-        visible = blank_out(visible, line.start, line.end)
+    source_lines = find_source_lines(visible, meta.body_start)
+    links = [*meta.all(*URL_KEYS), *(line.url for line in source_lines)]
+    url = next((link for link in map(checked_url, links) if link), None)
+    visible = blank_out(visible, sorted((line.start, line.end) for line in source_lines))
     title = meta.first("title", "titel", "标题", "headline")
     found = elements(text, visible)
-    sections = _sections(found, text, visible, title)
+    sections = _sections(list(_parts(found, text, visible, title)))
     if not sections:
         raise ArticleError("has no text")
-    headings = [heading.text for section in sections for heading in section.headings]
+    headings = (plain(heading.text) for section in sections for heading in section.headings)
     return Article(
         id=article_id,
         file=file,
-        title=plain(title) if title else plain(headings[0]) if headings else Path(file).stem,
+        title=(title and plain(title)) or next(headings, None) or Path(file).stem,
         text=text,
         sections=sections,
         url=url,
@@ -131,9 +161,8 @@ class _Part:
     sample: str  # plain text to tell the language from
 
 
-def _sections(found: list[Element], text: str, visible: str, title: str | None) -> tuple[Section, ...]:
-    parts = list(_parts(found, text, visible, title))
-    langs = _smooth(parts, [identify(part.sample) for part in parts])
+def _sections(parts: list[_Part]) -> tuple[Section, ...]:
+    langs = _langs(parts)
     sections = []
     for lang in dict.fromkeys(langs):
         items = [part.item for part, own in zip(parts, langs, strict=True) if own == lang]
@@ -146,6 +175,7 @@ def _sections(found: list[Element], text: str, visible: str, title: str | None) 
 
 
 def _parts(found: list[Element], text: str, visible: str, title: str | None) -> Iterator[_Part]:
+    title = plain(title) if title else None
     heading: str | None = None
     index = 0
     while index < len(found):
@@ -153,52 +183,63 @@ def _parts(found: list[Element], text: str, visible: str, title: str | None) -> 
         index += 1
         if element.kind == "rule":
             heading = None
-        elif is_qa_heading(element.text):
-            stop = _qa_end(found, index)
-            if stop > index:
-                for pair in parse_pairs(text, visible, found[index].span.start, found[stop - 1].span.end):
-                    yield _Part(pair, plain(pair.question.text + " " + pair.answer.text))
+        elif is_qa_heading(element.text) and (stop := _qa_end(found, index)) > index:
+            for pair in parse_pairs(text, visible, found[index].span.start, found[stop - 1].span.end):
+                yield _Part(pair, plain(pair.question.text + " " + pair.answer.text))
             index = stop
-        elif element.kind == "heading" or (title and element.text == plain(title)):
-            if not _SECTION_LABEL.fullmatch(element.text):
-                heading = element.text.rstrip(" :：")
-                yield _Part(element.span, element.text)
+        elif _SECTION_LABEL.fullmatch(element.text) or not any(map(str.isalnum, element.text)):
+            continue  # says nothing
+        elif element.kind == "heading" or element.text == title:
+            heading = element.text.rstrip(" :：")
+            yield _Part(element.span, element.text)
         else:
             yield _Part(Block(element.span, heading), element.text)
 
 
-def _qa_end(found: list[Element], index: int) -> int:
-    """The index after the last element of a Q&A section: it ends at a rule or at a heading that asks nothing."""
-    while index < len(found):
+def _qa_end(found: list[Element], start: int) -> int:
+    """The index after the last element of a Q&A section; ``start`` when nothing is asked there.
+
+    It ends at a rule or at a heading that is no question itself.
+    """
+    asked = False
+    for index in range(start, len(found)):
         element = found[index]
-        if element.kind == "rule":
-            break
-        if element.kind == "heading" and not is_question(element.text) and element.span.text.lstrip().startswith("#"):
-            break
-        index += 1
-    return index
+        after = found[index + 1].span.text if index + 1 < len(found) else ""
+        asks_here = asks(element.span.text) or is_answer(after)
+        is_heading = element.kind == "heading" and element.span.text.lstrip().startswith("#")
+        if (is_heading and not asks_here) or (element.kind == "rule" and not asks(after)):
+            return index if asked else start
+        asked = asked or asks_here
+    return len(found) if asked else start
 
 
-def _smooth(parts: list[_Part], guesses: list[tuple[Lang, float]]) -> list[Lang]:
-    """One language a part: what is too short to tell, and short foreign runs, follow their surroundings."""
+def _langs(parts: list[_Part]) -> list[Lang]:
+    """One language a part. A heading has the language of what it is over."""
+    text_parts = [part for part in parts if not isinstance(part.item, Span)]
+    smooth = iter(_smooth([part.sample for part in text_parts]))
+    langs: list[Lang | None] = [None if isinstance(part.item, Span) else next(smooth) for part in parts]
+    following: Lang | None = next((lang for lang in reversed(langs) if lang), None)
+    told: list[Lang] = []
+    for lang in reversed(langs):
+        following = lang or following
+        told.append(following or "en")
+    return told[::-1]
+
+
+def _smooth(samples: list[str]) -> list[Lang]:
+    """One language a text: what is too short to tell, and short foreign runs, follow their surroundings."""
+    guesses = [identify(sample) for sample in samples]
     weight = dict.fromkeys(LANGS, 0.0)
-    for part, (lang, sure) in zip(parts, guesses, strict=True):
-        weight[lang] += len(part.sample) * sure * (3 if lang == "zh" else 1)
+    for sample, (lang, sure) in zip(samples, guesses, strict=True):
+        weight[lang] += len(sample) * sure * (3 if lang == "zh" else 1)
     main = max(weight, key=lambda lang: weight[lang])
     langs: list[Lang] = []
-    for part, (lang, sure) in zip(parts, guesses, strict=True):
-        told = lang == "zh" or (sure > 0.9 and len(part.sample) > 20)
+    for sample, (lang, sure) in zip(samples, guesses, strict=True):
+        told = lang == "zh" or (sure > 0.9 and len(sample) > 20)
         langs.append(lang if told else langs[-1] if langs else main)
-    runs: list[list[int]] = []
-    for i, lang in enumerate(langs):
-        if runs and langs[runs[-1][0]] == lang:
-            runs[-1].append(i)
-        else:
-            runs.append([i])
-    for position, run in enumerate(runs):
-        lang = langs[run[0]]
-        if lang != main and sum(len(parts[i].sample) for i in run) < MIN_RUN[lang]:
-            heir = langs[runs[position - 1][0]] if position else main
-            for i in run:
-                langs[i] = heir
-    return langs
+    smooth: list[Lang] = []
+    for lang, run in groupby(zip(langs, samples, strict=True), key=itemgetter(0)):
+        sizes = [len(sample) for _, sample in run]
+        is_section = lang == main or sum(sizes) >= MIN_RUN[lang]
+        smooth += [lang if is_section else smooth[-1] if smooth else main] * len(sizes)
+    return smooth

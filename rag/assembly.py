@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -15,14 +16,17 @@ from llama_index.core.llms import MockLLM
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.assistant import Assistant
 from rag.dense import ChromaHome, DenseIndex, EmbeddedHome, OwnerLock, Progress, ServerHome
-from rag.embedding import Embedder, make_embedder
+from rag.embedding import Embedder, UseEmbedding
 from rag.engine import CitedQueryEngine
-from rag.errors import LockedError
+from rag.errors import EmbeddingError, LockedError
 from rag.ingestion import Ingestor, IngestReport, Step, stamp_of
 from rag.ranking import WithoutTwins
 from rag.retrieval import HybridRetriever
 from rag.settings import Settings
 from rag.store import Store
+from rag.text import identify
+
+log = logging.getLogger(__name__)
 
 
 def app_version() -> str:
@@ -35,16 +39,23 @@ def app_version() -> str:
 
 def open_embedder(settings: Settings) -> Embedder:
     """The embedder that the settings ask for; LlamaIndex's globals are pointed at it too."""
-    key = settings.openai_api_key
-    embedder = make_embedder(
-        settings.embed_model,
-        base_url=settings.openai_base_url,
-        api_key=key.get_secret_value() if key else None,
-    )
+    embedder = _remote(settings) if settings.embed_model.startswith("openai:") else UseEmbedding()
     # Parts of LlamaIndex reach for these globals, which fall back to OpenAI wherever a key is in the environment.
     llama_index.core.Settings.embed_model = embedder
     llama_index.core.Settings.llm = MockLLM()
     return embedder
+
+
+def _remote(settings: Settings) -> Embedder:
+    # Imported here alone: the openai package takes most of a second, which who does not use it should not wait for.
+    from rag.remote_embedding import OpenAIEmbedding  # noqa: PLC0415
+
+    key = settings.openai_api_key
+    return OpenAIEmbedding(
+        settings.embed_model.removeprefix("openai:"),
+        base_url=settings.openai_base_url,
+        api_key=key.get_secret_value() if key else None,
+    )
 
 
 def open_assistant(settings: Settings) -> Assistant:
@@ -65,8 +76,8 @@ def open_assistant(settings: Settings) -> Assistant:
         raise
     engine = CitedQueryEngine(HybridRetriever(store, dense, embedder), [WithoutTwins()], ExtractiveAnswerer())
     dense.follow()
-    # Loads the weights now rather than in the first user's question, while the page is still being built.
-    threading.Thread(target=embedder.get_query_embedding, args=("warm up",), name="warm-up", daemon=True).start()
+    # Loads weights and language model now, on the other core, rather than in the first user's question.
+    threading.Thread(target=_warm_up, args=(embedder,), name="warm-up", daemon=True).start()
 
     def close() -> None:
         dense.close()
@@ -83,6 +94,14 @@ def open_assistant(settings: Settings) -> Assistant:
         version=app_version(),
         on_close=close,
     )
+
+
+def _warm_up(embedder: Embedder) -> None:
+    identify("warm up")
+    try:
+        embedder.get_query_embedding("warm up")
+    except EmbeddingError as error:
+        log.warning("%s", error)
 
 
 def run_ingest(

@@ -10,7 +10,7 @@ from rag.qa import complete_end
 from rag.text import plain, sentences
 from rag.types import Article, Block, Kind, Lang, Passage, Section, Span
 
-VERSION = "1"  # part of the index's stamp: raise it when the cut changes
+VERSION = "2"  # part of the index's stamp: raise it when the cut changes
 # Characters. A Chinese character carries about as much as three Latin letters. A paragraph is a passage unless it
 # is only a line or two, or longer than about 300 tokens.
 MERGE_BELOW = {"zh": 60, "en": 180, "de": 180}
@@ -26,8 +26,8 @@ class Chunk:
 
 
 def chunk(article: Article) -> list[Chunk]:
-    """All passages of an article, in order: of each section its body, then its pairs."""
-    return [made for section in article.sections for made in _of_section(article, section)]
+    """All passages of an article that say something, in order: of each section its body, then its pairs."""
+    return [made for section in article.sections for made in _of_section(article, section) if made.sentences]
 
 
 def _of_section(article: Article, section: Section) -> Iterator[Chunk]:

@@ -16,12 +16,14 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol, cast
 from urllib.parse import urlsplit
 
 import chromadb
 import numpy as np
+from chromadb.api import ClientAPI
 from chromadb.api.client import Client
 from chromadb.api.models.Collection import Collection
 from chromadb.config import Settings as ChromaSettings
@@ -29,13 +31,14 @@ from chromadb.errors import NotFoundError
 from filelock import FileLock, Timeout
 
 from rag.embedding import Matrix
-from rag.errors import LockedError
+from rag.errors import DenseIndexError, LockedError
 from rag.store import Store
 
 log = logging.getLogger(__name__)
 
 BATCH = 200  # upstream recommends 50 to 250
 POLL_SECONDS = 0.3
+RETRY_SECONDS = 5.0
 
 Progress = Callable[[int, int], None]  # done, of
 Hits = list[tuple[str, float]]  # (passage id, cosine similarity), most similar first
@@ -77,6 +80,10 @@ class OwnerLock:
 class ChromaHome(Protocol):
     """Opens and closes the current collection, and makes a new one for a rebuild."""
 
+    @property
+    def where(self) -> str:
+        """The place, for messages."""
+
     def open(self) -> Collection | None:
         """The current collection if it can be trusted, else None."""
 
@@ -99,6 +106,11 @@ class EmbeddedHome:
         self._client: Client | None = None
         self._generation: Path | None = None
         folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def where(self) -> str:
+        """See ChromaHome."""
+        return str(self._folder)
 
     def open(self) -> Collection | None:
         """See ChromaHome."""
@@ -153,13 +165,24 @@ class ServerHome:
     """Collections on a Chroma server, for one owner. The server looks after its files."""
 
     def __init__(self, url: str, token: str | None, name: str) -> None:
-        parts = urlsplit(url)
+        self._url = url
+        self._token = token
         self._name = name
-        self._client = chromadb.HttpClient(
+
+    @property
+    def where(self) -> str:
+        """See ChromaHome."""
+        return self._url
+
+    @cached_property
+    def _client(self) -> ClientAPI:
+        # Made at first use, since making it asks the server: an unreachable one must not stop the product.
+        parts = urlsplit(self._url)
+        return chromadb.HttpClient(
             host=parts.hostname or "",
             port=parts.port or (443 if parts.scheme == "https" else 80),
             ssl=parts.scheme == "https",
-            headers={"Authorization": f"Bearer {token}"} if token else {},
+            headers={"Authorization": f"Bearer {self._token}"} if self._token else {},
             settings=ChromaSettings(anonymized_telemetry=False),
         )
 
@@ -279,20 +302,22 @@ class DenseIndex:
         return [(passage_id, 1.0 - d) for passage_id, d in zip(found["ids"][0], distances, strict=True)]
 
     def sync(self, progress: Progress | None = None) -> None:
-        """Bring Chroma in line with the truth; a collection that can't be trusted is built anew."""
+        """Bring Chroma in line with the truth; a collection that can't be trusted is built anew.
+
+        Raises:
+            DenseIndexError: it can be neither opened nor built.
+        """
         with self._writing:
             revision = self._store.revision()
             if revision == self._revision:
                 return
             self._busy = True
             try:
-                collection = self._collection or self._reopen() or self._rebuild(progress)
-                try:
-                    self._apply(collection, progress)
-                except Exception:
-                    log.exception("Chroma failed; rebuilding it")
-                    collection = self._rebuild(progress)
-                self._collection, self._revision = collection, revision
+                self._collection = self._in_line(progress)
+                self._revision = revision
+            except Exception as error:
+                self._collection = None
+                raise DenseIndexError(f"Chroma at {self._home.where} can't be used: {error}") from error
             finally:
                 self._busy = False
 
@@ -303,10 +328,9 @@ class DenseIndex:
             while not self._stop.is_set():
                 try:
                     self.sync()
-                except Exception:
-                    log.exception("could not bring Chroma in line; exact search goes on")
-                    self._collection = None
-                    self._stop.wait(5)
+                except DenseIndexError as error:
+                    log.warning("%s; exact search goes on", error)
+                    self._stop.wait(RETRY_SECONDS)
                 self._stop.wait(POLL_SECONDS)
 
         self._thread = threading.Thread(target=run, name="dense-index", daemon=True)
@@ -322,6 +346,15 @@ class DenseIndex:
             if self._collection is not None:
                 self._collection = None
                 self._home.close()
+
+    def _in_line(self, progress: Progress | None) -> Collection:
+        collection = self._collection or self._reopen() or self._rebuild(progress)
+        try:
+            self._apply(collection, progress)
+        except Exception:
+            log.exception("Chroma failed; rebuilding it")
+            collection = self._rebuild(progress)
+        return collection
 
     def _reopen(self) -> Collection | None:
         try:

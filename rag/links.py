@@ -12,12 +12,14 @@ _SOURCE_LABEL = re.compile(
     r"(?:original)?quelle(?:nlink)?|zum\s+(?:original)?artikel|original(?:artikel|beitrag)?|link\s+zum\s+artikel",
     re.IGNORECASE,
 )
-_MARKDOWN_LINK = re.compile(r"\[(?P<label>[^\]\n]*)\]\(\s*<?(?P<url>[^\s)>]+(?:\([^\s)]*\)[^\s)>]*)*)>?[^)\n]*\)")
-_LONE_LINK = re.compile(rf"[ \t>*_-]*{_MARKDOWN_LINK.pattern}[ \t*_.。]*", re.IGNORECASE)
-_BARE_LINK = re.compile(
-    r"[ \t>*_-]*(?:(?P<label>[^:：\n]{1,30})[:：][ \t*]*)?<?(?P<url>[a-z][a-z0-9+.-]*://[^\s>]+)>?[ \t*_]*",
-    re.IGNORECASE,
+# "Quelle: " or "[来源]：" before a link, with the marks of a list, a quotation or emphasis around it.
+_LEAD = r"[ \t>*_-]*+(?:(?P<lead>[^:：\n]{1,30})[:：][ \t*_]*+)?"
+_MARKDOWN_LINK = re.compile(
+    _LEAD + r"\[(?P<label>[^\[\]\n]*)\]\([ \t]*<?(?P<url>(?:[^\s()<>]|\([^\s()<>]*\))++)>?[^()\n]*\)[ \t*_.。]*"
 )
+_BARE_LINK = re.compile(_LEAD + r"<?(?P<url>[a-z][a-z0-9+.-]*://[^\s<>]+)>?[ \t*_]*", re.IGNORECASE)
+_AFTER_URL = ".,;:!?*_。，；：！？、"  # marks of the sentence or of emphasis, not of the link
+_LINE = re.compile(r"[^\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,8 @@ def checked_url(url: str | None) -> str | None:
     >>> checked_url("https://ft.com/content/1"), checked_url("javascript:alert(1)"), checked_url("https://")
     ('https://ft.com/content/1', None, None)
     """
-    if url is None or any(c.isspace() or ord(c) < 32 or c in "<>\"'`\\" for c in url):
-        return None
+    if url is None or any(not c.isprintable() or c in " <>\"'`\\" for c in url):
+        return None  # white space, control, invisible and direction characters could disguise where it leads
     try:
         parts = urlsplit(url)
         allowed = parts.scheme.lower() in ("http", "https") and parts.hostname and "@" not in parts.netloc
@@ -54,14 +56,15 @@ def find_source_lines(text: str, start: int) -> list[SourceLine]:
     """
     labelled: list[SourceLine] = []
     bare: list[SourceLine] = []
-    for line in re.finditer(r"[^\n]+", text[start:]):
-        match = _LONE_LINK.fullmatch(line.group()) or _BARE_LINK.fullmatch(line.group())
+    for line in _LINE.finditer(text, start):
+        match = _MARKDOWN_LINK.fullmatch(line.group()) or _BARE_LINK.fullmatch(line.group())
         if not match:
             continue
-        label = (match.group("label") or "").strip(" *_:：")
-        found = SourceLine(start + line.start(), start + line.end(), match.group("url"))
-        if label and _SOURCE_LABEL.fullmatch(label):
+        named = match.groupdict()
+        labels = [label for label in (named["lead"], named.get("label")) if label]
+        found = SourceLine(*line.span(), named["url"].rstrip(_AFTER_URL))
+        if any(_SOURCE_LABEL.fullmatch(label.strip(" *_:：[]")) for label in labels):
             labelled.append(found)
-        elif not label:
+        elif not labels:
             bare.append(found)
     return labelled + bare

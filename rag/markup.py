@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from rag.qa import is_qa_heading
 from rag.text import HAN, ends_complete, plain
 from rag.types import Span
 
-_ATX = re.compile(r" {0,3}#{1,6}(?:\s+|(?=\S))(?P<text>.*?)\s*#*\s*")
+_LINE = re.compile(r"[^\n]+|\n(?=\n)")  # a line, or an empty one between two line ends
+# A heading's sign needs a space after it, "#hashtag" has none; but "##标题" and "#**标题**" can't be hashtags.
+_ATX = re.compile(r" {0,3}(?:#{1,6}\s+|#{2,6}(?=[^\s#])|#(?=\*\*))(?P<text>[^\n]+)")
 _RULE = re.compile(r" {0,3}(?:(?:-\s*){3,}|(?:\*\s*){3,}|(?:_\s*){3,})")
 _UNDERLINE = re.compile(r" {0,3}(?:={3,}|-{3,})\s*")
-_FENCE = re.compile(r" {0,3}(?:```|~~~)")
+_FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 _BOLD_LINE = re.compile(r"\s*(?:\*\*|__)(?!\s)[^*\n]+(?:\*\*|__)[\s:：]*")
-_LIST_ITEM = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+")
+_LIST_ITEM = re.compile(r"\s*(?:[-*+•]|\d+[.)、])\s+|\s*\d+、")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _HAN = re.compile(f"[{HAN}]")
-# A language model's words before the article proper. Only ever a short paragraph that ends in a colon or is
-# nothing but the announcement.
+# A language model's words before the article proper. Only ever a short paragraph that ends in a colon.
 _PREAMBLE = re.compile(
     r"\W*(?:(?:sure|certainly|of course|okay|ok|natürlich|gerne?|好的|当然)[^\n]{0,30}[,!.，！。:：]\s*)?"
-    r"(?:here(?:'s|’s| is| are)\b[^\n]{0,160}|below is\b[^\n]{0,160}|the following is\b[^\n]{0,160}|"
-    r"hier (?:ist|sind|finden sie|folgt)\b[^\n]{0,160}|(?:以下|下面)(?:是|为)[^\n]{0,60}|这是[^\n]{0,40})[:：]\W*",
+    r"(?:here(?:'s|’s| is| are)\b[^\n]{0,160}|(?:below|this) is\b[^\n]{0,160}|the following is\b[^\n]{0,160}|"
+    r"hier (?:ist|sind|finden sie|folgt)\b[^\n]{0,160}|im folgenden\b[^\n]{0,160}|"
+    r"(?:以下|下面)(?:内容)?(?:是|为)[^\n]{0,60}|这是[^\n]{0,40})[:：]\W*",
     re.IGNORECASE,
 )
 
@@ -39,90 +42,109 @@ class Element:
     text: str
 
 
-def blank_out(text: str, start: int, end: int) -> str:
-    """The text with a region replaced by line ends, so that it separates and every offset stays.
+def blank_out(text: str, regions: Iterable[tuple[int, int]]) -> str:
+    """The text with regions (in order) replaced by line ends, so that they separate and every offset stays.
 
-    >>> blank_out("abcde", 1, 3)
-    'a\\n\\nde'
+    >>> blank_out("abcdef", [(1, 3), (4, 5)])
+    'a\\n\\nd\\nf'
     """
-    return text[:start] + "\n" * (end - start) + text[end:]
+    pieces: list[str] = []
+    at = 0
+    for start, end in regions:
+        pieces += [text[at:start], "\n" * (end - start)]
+        at = end
+    return "".join([*pieces, text[at:]])
 
 
 def without_comments(text: str) -> str:
     """Hidden HTML comments blanked out: what a reader can't see must not be found or cited."""
-    return _COMMENT.sub(lambda match: "\n" * len(match.group()), text)
+    return blank_out(text, (match.span() for match in _COMMENT.finditer(text)))
 
 
 def elements(original: str, visible: str) -> list[Element]:
     """The elements of ``visible`` (the text with regions blanked out), sliced from ``original``.
 
-    A line of its own that is bold throughout, or short and without a full stop before a longer paragraph,
-    is a heading too: plain-text articles write theirs so.
+    A line that is bold throughout, or of its own, short and without a full stop before a longer paragraph, is a
+    heading too: plain-text articles write theirs so. The announcement of a language model is left out.
     """
-    found = [e for e in _scan(original, visible) if not _is_preamble(e)]
-    after: list[Element | None] = [*found[1:], None][: len(found)]
-    return [_promoted(element, follower) for element, follower in zip(found, after, strict=True)]
+    found = list(_scan(original, visible))
+    around = zip([None, *found], found, [*found[1:], None], strict=False)
+    return [_promoted(this, after) for before, this, after in around if not _is_preamble(before, this, after)]
 
 
 def _scan(original: str, visible: str) -> Iterator[Element]:
     paragraph: list[re.Match[str]] = []
+    fences = [match.start() for match in _FENCE.finditer(visible)]
+    fence_lines = frozenset(fences[: len(fences) // 2 * 2])  # one that is never closed is none
     fenced = False
 
     def flush() -> Iterator[Element]:
         if paragraph:
-            yield _paragraph(original, paragraph[0].start(), paragraph[-1].end())
+            yield _element("paragraph", original, paragraph[0].start(), paragraph[-1].end())
             paragraph.clear()
 
-    for line in re.finditer(r"[^\n]*", visible):
+    for line in _LINE.finditer(visible):
         content = line.group()
+        fenced ^= line.start() in fence_lines
         if not content.strip():
             yield from flush()
-            continue
-        fenced ^= bool(_FENCE.match(content))
-        if not fenced and len(paragraph) == 1 and _UNDERLINE.fullmatch(content):
-            start, end = paragraph.pop().span()
-            yield Element("heading", Span(start, end, original[start:end]), plain(original[start:end]))
-        elif not fenced and _RULE.fullmatch(content):
+        elif fenced:
+            paragraph.append(line)
+        elif _UNDERLINE.fullmatch(content) and len(paragraph) == 1 and _may_head(paragraph[0].group()):
+            yield _element("heading", original, *paragraph.pop().span())
+        elif _RULE.fullmatch(content):
             yield from flush()
             yield Element("rule", Span(line.start(), line.end(), content), "")
-        elif not fenced and (atx := _ATX.fullmatch(content)) and atx.group("text"):
+        elif _ATX.fullmatch(content):
             yield from flush()
-            yield Element("heading", Span(line.start(), line.end(), content), plain(atx.group("text")))
+            yield _heading(original, line)
+        elif not paragraph and _heads_its_text(content):
+            yield _element("heading", original, *line.span())
         else:
             paragraph.append(line)
     yield from flush()
 
 
-def _paragraph(original: str, start: int, end: int) -> Element:
+def _heading(original: str, line: re.Match[str]) -> Element:
+    match = _ATX.fullmatch(line.group())
+    text = plain(match.group("text").rstrip(" \t#")) if match else ""
+    return Element("heading", Span(line.start(), line.end(), original[line.start() : line.end()]), text)
+
+
+def _element(kind: ElementKind, original: str, start: int, end: int) -> Element:
     while original[start].isspace():
         start += 1
     while original[end - 1].isspace():
         end -= 1
     text = original[start:end]
-    return Element("paragraph", Span(start, end, text), plain(text))
+    return Element(kind, Span(start, end, text), plain(text))
 
 
-def _is_preamble(element: Element) -> bool:
-    return element.kind == "paragraph" and len(element.text) < 220 and bool(_PREAMBLE.fullmatch(element.span.text))
+def _heads_its_text(line: str) -> bool:
+    """Whether a line is a heading, though its text may follow without an empty line between."""
+    bold = _BOLD_LINE.fullmatch(line) and _may_head(line)
+    return bool(bold) or (len(line) < 60 and is_qa_heading(plain(line)))
+
+
+def _may_head(line: str) -> bool:
+    """Whether a line has a heading's length, and is neither a finished sentence nor an item of a list."""
+    text = plain(line)
+    limit = 40 if len(_HAN.findall(text)) * 2 > len(text) else 100
+    return len(text) <= limit and not ends_complete(text) and not _LIST_ITEM.match(line) and any(map(str.isalpha, text))
+
+
+def _is_preamble(before: Element | None, this: Element, after: Element | None) -> bool:
+    """At the head of a part, or before a heading; elsewhere "Here are the numbers:" is the author's."""
+    at_head = before is None or before.kind == "rule" or (after is not None and after.kind == "heading")
+    is_short = this.kind == "paragraph" and len(this.text) < 220
+    return at_head and is_short and _PREAMBLE.fullmatch(this.span.text) is not None
 
 
 def _promoted(element: Element, follower: Element | None) -> Element:
-    if element.kind != "paragraph" or "\n" in element.span.text:
+    """A short line before a longer paragraph becomes its heading."""
+    if element.kind != "paragraph" or follower is None or follower.kind != "paragraph" or "\n" in element.span.text:
         return element
-    bold = _BOLD_LINE.fullmatch(element.span.text) and not ends_complete(element.text)
-    if bold or (follower is not None and _is_short_line(element, follower)):
+    is_longer = len(follower.text) > len(element.text)
+    if is_longer and not element.text.endswith((":", "：", ",", "，", ";", "；")) and _may_head(element.span.text):
         return Element("heading", element.span, element.text)
     return element
-
-
-def _is_short_line(element: Element, follower: Element) -> bool:
-    text = element.text
-    limit = 40 if len(_HAN.findall(text)) * 2 > len(text) else 100
-    return (
-        follower.kind == "paragraph"
-        and len(text) <= limit
-        and len(follower.text) > len(text)
-        and not _LIST_ITEM.match(element.span.text)
-        and not text.endswith((":", "：", ",", "，", ";", "；"))
-        and not ends_complete(text)
-    )

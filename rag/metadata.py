@@ -6,13 +6,21 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import pairwise
 
 import dateparser
 import yaml
-from frontmatter.default_handlers import YAMLHandler
 
-_KEY = re.compile(r"^([^\W\d][\w -]*?)\s*[:：](?:\s+(.*)|)$")
-_ITEM = re.compile(r"^\s*-\s+(.*)$")
+MAX_DATE = 60  # characters
+MAX_BLOCK = 20_000  # characters of metadata; what is longer is text, and would keep the YAML parser busy
+
+_START = re.compile(r"\s*^-{3,}[ \t]*\n", re.MULTILINE)
+_END = re.compile(r"^(?:-{3,}|\.{3})[ \t]*(?:\n|\Z)", re.MULTILINE)
+_KEY = re.compile(r"(\w[\w -]{0,40}?)\s{0,3}(?::(?=\s|$)|：)\s*(.*)")
+_ITEM = re.compile(r"\s*-\s+(.*)")
+_NOTHING = ("", "~", "null")
+_TAG_WORD = re.compile(r"^Tag\s+(?!de[rs]\b)(?=\S)")  # not of "Tag der Arbeit"
+_INDENTED = re.compile(r"[ \t]+\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +48,46 @@ def read_front_matter(text: str) -> FrontMatter:
 
     >>> fm = read_front_matter("---\\ntitle: a: b\\ntag: \\n\\n- Tag x\\n---\\nBody")
     >>> fm.fields, fm.body_start, fm.warnings
-    ({'title': ['a: b'], 'tag': ['Tag x']}, 34, ('front matter is not valid YAML, read line by line',))
+    ({'title': ['a: b'], 'tag': ['Tag x']}, 35, ('front matter is not valid YAML, read line by line',))
     """
-    handler = YAMLHandler()
-    if not text.startswith("---") or not handler.detect(text):
+    start = _START.match(text)
+    if not start:
         return FrontMatter()
-    try:
-        block, body = handler.split(text)
-    except ValueError:  # no second rule
-        return FrontMatter(warnings=("front matter has no end marker, read as text",))
-    if not any(_KEY.match(line) for line in block.splitlines()):
+    end = _END.search(text, start.end(), start.end() + MAX_BLOCK)
+    block = text[start.end() : end.start() if end else start.end() + MAX_BLOCK]
+    lines = block.split("\n")
+    if not _KEY.fullmatch(next((line for line in lines if line.strip() and not line.startswith("#")), "")):
         return FrontMatter()  # a rule at the top of a text, not metadata
-    body_start = len(text) - len(body)
+    if end and (fields := _load(block)) is not None:
+        return FrontMatter(fields, end.end())
+    if end and not _holds_text(lines):
+        return FrontMatter(_read_lines(lines), end.end(), ("front matter is not valid YAML, read line by line",))
+    # The next rule, if there is one, belongs to the text: nothing of that may be lost.
+    return FrontMatter(warnings=("front matter has no end marker, read as text",))
+
+
+def _load(block: str) -> dict[str, list[str]] | None:
     try:
-        loaded = handler.load(block, Loader=yaml.BaseLoader)
-        if isinstance(loaded, dict):
-            return FrontMatter(_flatten(loaded), body_start)
+        # This loader makes nothing but strings, lists and dicts, whatever a tag asks for.
+        loaded = yaml.load(block, Loader=yaml.BaseLoader)
     except (yaml.YAMLError, RecursionError):
-        pass  # read line by line below, and say so
-    warning = "front matter is not valid YAML, read line by line"
-    return FrontMatter(_read_lines(block.splitlines()), body_start, (warning,))
+        return None
+    return _flatten(loaded) if isinstance(loaded, dict) else None
+
+
+def _holds_text(lines: list[str]) -> bool:
+    """Whether a line after a blank one is neither a key nor an item nor indented: a paragraph."""
+    return any(
+        line.strip() and not before.strip() and not (_KEY.fullmatch(line) or _ITEM.match(line) or _INDENTED.match(line))
+        for before, line in pairwise(lines)
+    )
 
 
 def _flatten(loaded: dict[object, object]) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {}
     for key, value in loaded.items():
         values = value if isinstance(value, list) else [value]
-        strings = [v.strip() for v in values if isinstance(v, str) and v.strip()]
+        strings = [v.strip() for v in values if isinstance(v, str) and v.strip() not in _NOTHING]
         if isinstance(key, str) and strings:
             fields[key.strip().casefold()] = strings
     return fields
@@ -76,9 +97,9 @@ def _read_lines(lines: Iterable[str]) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {}
     key = None
     for line in lines:
-        if match := _KEY.match(line.strip()):
+        if match := _KEY.fullmatch(line.strip()):
             key = match.group(1).casefold()
-            value = (match.group(2) or "").strip().strip("\"'")
+            value = match.group(2).strip().strip("\"'")
             if value:
                 fields.setdefault(key, []).append(value)
         elif key and (item := _ITEM.match(line)):
@@ -96,15 +117,14 @@ def parse_date(text: str) -> str | None:
     >>> parse_date("soon") is None, parse_date("2024-13-45") is None
     (True, True)
     """
+    text = text.strip()[:MAX_DATE]
     try:
-        return datetime.fromisoformat(text.strip()).date().isoformat()
+        return datetime.fromisoformat(text).date().isoformat()
     except ValueError:
         pass  # not ISO: a person's way of writing it
-    parsed = dateparser.parse(
-        text,
-        languages=["en", "de", "zh"],
-        settings={"STRICT_PARSING": True, "DATE_ORDER": "DMY", "RETURN_AS_TIMEZONE_AWARE": False},
-    )
+    # Absolute only: "yesterday" would be another day at each reading.
+    settings = {"STRICT_PARSING": True, "DATE_ORDER": "DMY", "PARSERS": ["absolute-time"]}
+    parsed = dateparser.parse(text, languages=["en", "de", "zh"], settings=settings)
     return parsed.date().isoformat() if parsed and parsed.date() <= date(2200, 1, 1) else None
 
 
@@ -114,6 +134,6 @@ def parse_tags(values: Iterable[str]) -> tuple[str, ...]:
     >>> parse_tags(["Tag technology", "AI, markets", "#AI"])
     ('technology', 'AI', 'markets')
     """
-    parts = (part.strip().lstrip("#") for value in values for part in re.split(r"[,，、;]", value))
-    cleaned = (re.sub(r"^Tag\s+(?=\S)", "", part).strip() for part in parts)
+    parts = (part.strip(" \t\"'#[]") for value in values for part in re.split(r"[,，、;；]", value))
+    cleaned = (_TAG_WORD.sub("", part) for part in parts)
     return tuple(dict.fromkeys(tag for tag in cleaned if tag))

@@ -5,23 +5,30 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rag.text import HAN, ends_complete, plain, sentences
+from rag.text import HAN, ends_complete, identify, plain, sentences
 from rag.types import Lang, QAPair, Span
 
 _HEADING = re.compile(
-    r"(?:(?:问与答|问答|问题与(?:答案|解答|回答)|常见问题)(?:环节|部分)?|(?:frequently asked )?questions?"
-    r"(?:\s*(?:&|and|/)\s*answers?)?|q\s*(?:&|and|/|\+)\s*a|faqs?|(?:häufige )?fragen"
-    r"(?:\s*(?:&|und|/)\s*antworten)?)\s*[:：]?",
+    r"(?:[一二三四五六七八九十]+、|\d{1,2}[.、)]\s*)?"
+    r"(?:(?:问与答|问答|问题[与和](?:答案|解答|回答)|常见问题)(?:环节|部分|解答)?|(?:frequently asked )?questions?"
+    r"(?:\s*(?:&|and|/)\s*answers?)?(?:\s*\(q\s*&\s*a\))?|q\s*(?:&|and|/|\+)\s*a|faqs?|"
+    r"(?:häufige |häufig gestellte )?fragen(?:\s*(?:&|und|/)\s*antworten)?)\s*[:：]?",
     re.IGNORECASE,
 )
-_MARKS = r"[ \t>]*(?:\*\*|__)?[ \t]*(?:#{1,6}\s+)?(?:(?:[-*+•]|\d+[.)、])\s*)?(?:\*\*|__)?[ \t]*"
-_ANSWER = re.compile(
-    _MARKS + r"(?:answer|antwort|a|答案|回答|答)(?:\*\*|__)?\s*[:：]\s*(?:\*\*|__)?[ \t]*", re.IGNORECASE
-)
+# The marks before a question or an answer: quotation, list, emphasis, heading, number. Possessive (*+): a line
+# of nothing but marks must not be tried in all ways to divide it.
+_MARKS = r"(?:[\s>*_#+•-]|\d{1,3}(?:[.)](?=[\s*])|、))*+"
+_LABEL = r"(?:answer|antwort|a|答案|回答|答)\s{0,3}\d{0,3}[*_]{0,2}\s{0,3}[:：]"
+_ANSWER = re.compile(rf"{_MARKS}{_LABEL}[\s*_]*+", re.IGNORECASE)
 _QUESTION_PREFIX = re.compile(
-    _MARKS + r"(?:(?:question|frage|q|问题|问)\s*\d*\s*[:：.]\s*(?:\*\*)?\s*)?", re.IGNORECASE
+    rf"{_MARKS}(?:(?:question|frage|q|问题|问)\s{{0,3}}\d{{0,3}}[*_]{{0,2}}\s{{0,3}}[:：.][\s*_]*+)?", re.IGNORECASE
 )
 _QUESTION_END = re.compile(r"[?？][\s*_\"”’」）)]*$")
+# "**Who founded it?** Alexandr Wang.", "Q: Who founded it? A: Alexandr Wang."
+_ANSWER_BESIDE = re.compile(rf"[?？](?:[*_]{{2}}\s{{0,3}}(?={_LABEL}|\S)|\s{{0,3}}(?={_LABEL}))", re.IGNORECASE)
+_LIST_ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)、])\s*")
+_BREAKS_OFF = re.compile(r"[,，、:：;；(（„“‘「-]$")
+_LINE = re.compile(r"[^\n]+")
 _HAN = re.compile(f"[{HAN}]")
 
 
@@ -39,6 +46,16 @@ def is_question(text: str) -> bool:
     return bool(_QUESTION_END.search(text))
 
 
+def asks(text: str) -> bool:
+    """Whether a line of a text asks something, with or without its answer beside it."""
+    return any(is_question(line) or _ANSWER_BESIDE.search(line) for line in text.split("\n"))
+
+
+def is_answer(text: str) -> bool:
+    """Whether a text begins with the label of an answer."""
+    return bool(_ANSWER.match(text))
+
+
 @dataclass(slots=True)
 class _Open:
     """A pair under construction: offsets of the question and of the answer so far."""
@@ -54,25 +71,38 @@ def parse_pairs(text: str, visible: str, start: int, end: int) -> list[QAPair]:
     >>> [(p.question.text, p.answer.text, p.truncated) for p in parse_pairs(t, t, 0, len(t))]
     [('Wer?', 'Ada Lovelace.', False), ('多少？', '十亿美元。这些公司利用数据训练其生成式人工', True)]
     """
-    lines = [m for m in re.finditer(r"[^\n]+", visible[:end]) if m.start() >= start and m.group().strip()]
+    lines = [line for line in _LINE.finditer(visible, start, end) if line.group().strip()]
     opened: list[_Open] = []
-    for i, line in enumerate(lines):
-        following = lines[i + 1].group() if i + 1 < len(lines) else ""
-        if answer := _ANSWER.match(line.group()):
-            if opened and opened[-1].answer is None:
-                opened[-1].answer = (line.start() + answer.end(), line.end())
-        elif is_question(line.group()) or _ANSWER.match(following):
-            prefix = _QUESTION_PREFIX.match(line.group())
-            opened.append(_Open((line.start() + (prefix.end() if prefix else 0), line.end())))
-        elif opened:
-            begun = opened[-1].answer
-            opened[-1].answer = (begun[0] if begun else line.start(), line.end())
+    for line, following in zip(lines, [*(m.group() for m in lines[1:]), ""], strict=True):
+        _read_line(line, following, opened, text)
     spans = ((_trim(text, *pair.question), pair.answer and _trim(text, *pair.answer)) for pair in opened)
     return [QAPair(q, a, _is_truncated(a.text)) for q, a in spans if a and a.text and q.text]
 
 
+def _read_line(line: re.Match[str], following: str, opened: list[_Open], text: str) -> None:
+    """Open a pair, or begin or lengthen the answer of the last one."""
+    start, end = line.span()
+    last = opened[-1] if opened else None
+    if label := _ANSWER.match(line.group()):
+        if last and last.answer is None:
+            last.answer = (start + label.end(), end)
+        return
+    prefix = _QUESTION_PREFIX.match(line.group())
+    begins = start + (prefix.end() if prefix else 0)
+    if beside := _ANSWER_BESIDE.search(line.group()):
+        label = _ANSWER.match(line.group(), beside.end())
+        answer_start = start + (label.end() if label else beside.end())
+        opened.append(_Open((begins, start + beside.start() + 1), (answer_start, end)))
+    elif is_question(line.group()) or is_answer(following):
+        opened.append(_Open((begins, end)))
+    elif last and last.answer is None:
+        last.answer = (start, end)
+    elif last and last.answer and not text[last.answer[1] : start].strip():  # else something hidden is between
+        last.answer = (last.answer[0], end)
+
+
 def _trim(text: str, start: int, end: int) -> Span:
-    while start < end and text[start] in " \t*_":
+    while start < end and (text[start].isspace() or text[start] in "*_"):
         start += 1
     while start < end and (text[end - 1].isspace() or text[end - 1] in "*_"):
         end -= 1
@@ -80,12 +110,16 @@ def _trim(text: str, start: int, end: int) -> Span:
 
 
 def _is_truncated(answer: str) -> bool:
-    """Cut off in mid-sentence: no final mark, though it is no mere name or number."""
+    """Cut off in mid-sentence: no final mark, though it is no mere name, number or list."""
     if ends_complete(answer):
         return False
-    has_finished_sentence = any(ends_complete(line) for line in re.split(r"(?<=[.!?。！？])", answer[:-1]) if line)
-    long = len(answer) > (25 if _HAN.search(answer) else 80)
-    return has_finished_sentence or long
+    last_line = answer.rsplit("\n", 1)[-1]
+    said = last_line if _LIST_ITEM.match(last_line) else answer
+    has_finished_sentence = len(sentences(said, identify(said)[0])) > 1
+    han = len(_HAN.findall(said))
+    # In Latin letters, three of which say about as much as a Chinese character.
+    long = 3 * han + len(said) - han > 80
+    return has_finished_sentence or long or bool(_BREAKS_OFF.search(said))
 
 
 def complete_end(pair: QAPair, lang: Lang) -> int | None:

@@ -67,13 +67,28 @@ class Settings(BaseSettings):
         return self
 
 
+def variable(name: str) -> str:
+    """The environment variable of a field."""
+    alias = Settings.model_fields[name].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else PREFIX + name.upper()
+
+
+def settings_table() -> str:
+    """The rows of the documentation's table of settings."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default in (None, ()) else f"`{field.default}`"
+        rows.append(f"| `{variable(name)}` | {default} | {field.description} |\n")
+    return "".join(rows)
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment and ``.env``; ``overrides`` (from a command line) beat both, None is unset.
 
     Raises:
         SettingsError: a ``RAG_`` variable is unknown, or a value is not possible; the message names it.
     """
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known = {name for name in map(variable, Settings.model_fields) if name.startswith(PREFIX)}
     given = {*os.environ, *(dotenv_values(ENV_FILE) if ENV_FILE.is_file() else ())}
     unknown = sorted(name for name in given if name.startswith(PREFIX) and name not in known)
     if unknown:
@@ -85,10 +100,10 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def _explain(error: dict[str, Any]) -> str:
-    name = str(error["loc"][0]).upper() if error["loc"] else ""
     message = str(error["msg"]).removeprefix("Value error, ")
-    if not name:
+    if not error["loc"]:
         return message
-    variable = name if name.startswith("OPENAI_") else PREFIX + name
-    shown = "" if variable.endswith(("KEYS", "KEY", "TOKEN")) else f"={error['input']}"
-    return f"{variable}{shown}: {message}"
+    location = str(error["loc"][0])
+    name = variable(location) if location in Settings.model_fields else location
+    shown = "" if name.endswith(("KEYS", "KEY", "TOKEN")) else f"={error['input']}"
+    return f"{name}{shown}: {message}"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,9 +16,9 @@ import numpy as np
 import pytest
 from conftest import SubjectEmbedder
 
-from rag.dense import DenseIndex, EmbeddedHome, ExactIndex, OwnerLock
+from rag.dense import DenseIndex, EmbeddedHome, ExactIndex, OwnerLock, ServerHome
 from rag.embedding import embed_question
-from rag.errors import LockedError
+from rag.errors import DenseIndexError, LockedError
 from rag.ingestion import Ingestor
 from rag.store import Store
 
@@ -175,3 +180,46 @@ def test_a_second_owner_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> 
     first.release()
     second.acquire("serve")
     second.release()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """A real Chroma server on a free port of this machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    chroma = Path(sys.executable).with_name("chroma")
+    command = [str(chroma), "run", "--path", str(tmp_path / "server"), "--host", "127.0.0.1", "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            break
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait()
+
+
+def test_a_chroma_server_that_is_not_there_leaves_exact_search(store: Store, embedder: SubjectEmbedder) -> None:
+    index = DenseIndex(store, ServerHome("http://127.0.0.1:9", None, "articles-test"))
+    with pytest.raises(DenseIndexError, match=r"Chroma at http://127\.0\.0\.1:9"):
+        index.sync()
+    assert nearest(index, store, embedder, "ein Hund") == "dogs"
+    index.close()
+
+
+def test_a_chroma_server_serves_as_well_as_the_embedded_one(
+    server: str, store: Store, folder: Path, embedder: SubjectEmbedder
+) -> None:
+    first = DenseIndex(store, ServerHome(server, None, "articles-test"))
+    first.sync()
+    assert nearest(first, store, embedder, "ein Hund") == "dogs"
+    first.close()
+    (folder / "cats.md").unlink()
+    Ingestor(store, embedder).run([folder])
+    second = DenseIndex(store, ServerHome(server, "token", "articles-test"))
+    second.sync()
+    assert state(second) == "chroma"
+    assert len(second.search(embed_question(embedder, "cat"), 10)) == 2
+    second.close()

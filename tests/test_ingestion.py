@@ -70,6 +70,18 @@ def test_a_removed_file_leaves_and_files_from_elsewhere_stay(
     assert {summary.file for summary in store.summaries()} == {"dogs.md", "moon.md"}
 
 
+def test_a_folder_that_is_suddenly_empty_does_not_empty_the_index(
+    ingestor: Ingestor, write: Callable[..., Path], store: Store
+) -> None:
+    folder = write(cats=CATS, dogs=DOGS)
+    ingestor.run([folder])
+    (folder / "cats.md").unlink()
+    (folder / "dogs.md").unlink()
+    with pytest.raises(ArticleError, match="holds no article any more, but 2 are indexed"):
+        ingestor.run([folder])
+    assert store.count()[0] == 2
+
+
 def test_a_file_given_by_name_goes_in_and_out_by_name(
     ingestor: Ingestor, write: Callable[..., Path], store: Store
 ) -> None:

@@ -68,7 +68,7 @@ def marked(html: str) -> str:
         ("2 * 3 * 4", "2 * 3 * 4"),
         ("cut **off", "cut off"),
         ("# Head\nbody", "<strong>Head</strong><br>body"),
-        ("- one\n- two", "• one<br>• two"),
+        ("- one\n- two", "– one<br>– two"),
         ("see [the page](https://a.org/b)", "see the page"),
         ("![alt](https://a.org/b.png)", "alt"),
         ("seen<!-- hidden -->", "seen"),

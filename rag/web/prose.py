@@ -29,7 +29,7 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
 )
 
-_SHOWN, _HIDDEN, _AS_BULLET = 0, 1, 2
+_SHOWN, _HIDDEN, _AS_DASH = 0, 1, 2
 
 
 def to_html(text: str, mark: tuple[int, int] | None = None) -> str:
@@ -38,12 +38,12 @@ def to_html(text: str, mark: tuple[int, int] | None = None) -> str:
     >>> to_html("Scale <b>raised **$1bn**", (9, 19))
     'Scale &lt;b&gt;<mark>raised <strong>$</strong></mark><strong>1bn</strong>'
     >>> to_html("- **Kund*innen** und Leser*innen\\n- 2 * 3 < 7")
-    '• <strong>Kund*innen</strong> und Leser*innen<br>• 2 * 3 &lt; 7'
+    '– <strong>Kund*innen</strong> und Leser*innen<br>– 2 * 3 &lt; 7'
     """
     show, strong, emphasised = _masks(text)
     first, last = mark or (0, 0)
     styles = [(first <= i < last, strong[i], emphasised[i]) for i in range(len(text)) if show[i] != _HIDDEN]
-    shown = ["•" if show[i] == _AS_BULLET else text[i] for i in range(len(text)) if show[i] != _HIDDEN]
+    shown = ["–" if show[i] == _AS_DASH else text[i] for i in range(len(text)) if show[i] != _HIDDEN]
     return "".join(_wrapped(zip(shown, styles, strict=True))).strip()
 
 
@@ -76,7 +76,7 @@ def _masks(text: str) -> tuple[bytearray, bytearray, bytearray]:
         hide(*match.span(2))
     for match in _BULLET.finditer(text):
         hide(match.start(), match.start(1))
-        show[match.start(1)] = _AS_BULLET
+        show[match.start(1)] = _AS_DASH
     for pattern in (_RULE, _QUOTE_SIGN, _LEFT_OVER, _BACKSLASH, _INVISIBLE, _COMMENT):
         for match in pattern.finditer(text):
             hide(*match.span())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
@@ -48,11 +49,15 @@ def _route(method: str, path: str, operation: dict[str, Any]) -> str:
         (f"<code>{escape(status)}</code>", escape(response["description"]), _type(_json_schema(response)))
         for status, response in operation["responses"].items()
     ]
-    paragraphs = "".join(f"<p>{escape(p)}</p>" for p in operation.get("description", "").split("\n\n"))
+    paragraphs = "".join(f"<p>{_prose(p)}</p>" for p in operation.get("description", "").split("\n\n"))
     return (
         f"<section><h2><code>{escape(method.upper())} {escape(path)}</code></h2>{paragraphs}{takes}"
         f"{_table(('Status', 'Meaning', 'Body'), rows)}</section>"
     )
+
+
+def _prose(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _json_schema(content_holder: dict[str, Any]) -> dict[str, Any]:
