@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 
 from rag.assembly import open_assistant, run_ingest
 from rag.assistant import Assistant
 from rag.errors import RagError
-from rag.settings import Settings, load_settings
-from rag.web.api import create_api
-from rag.web.chat import build_chat, mount
+from rag.settings import LOOPBACK, Settings, load_settings
 from rag.web.server import Server, bind
+
+log = logging.getLogger(__name__)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         with bind(settings.host, settings.port) as bound:
             assistant = open_assistant(settings)
             try:
+                _index(assistant, settings)
                 _serve(assistant, settings, bound)
             finally:
                 assistant.close()
@@ -37,14 +40,47 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _serve(assistant: Assistant, settings: Settings, bound: socket.socket) -> None:
+def _index(assistant: Assistant, settings: Settings) -> None:
+    """Bring the index in line with the articles: before serving if it is empty, else beside it."""
     if not assistant.health().articles:
         print(f"indexing {settings.articles} ...", file=sys.stderr, flush=True)
-        run_ingest(settings, [settings.articles])
+        _report(settings)
+    elif settings.articles.is_dir():
+        threading.Thread(target=_try_report, args=(settings,), name="ingest", daemon=True).start()
+
+
+def _report(settings: Settings) -> None:
+    report = run_ingest(settings, [settings.articles])
+    for result in report.results:
+        if result.action != "unchanged":
+            print(f"{result.action}: {result.path} {result.detail}".rstrip(), file=sys.stderr, flush=True)
+
+
+def _try_report(settings: Settings) -> None:
+    try:
+        _report(settings)
+    except RagError as error:
+        log.warning("the index was not brought in line: %s", error)
+
+
+def _serve(assistant: Assistant, settings: Settings, bound: socket.socket) -> None:
+    # Imported here, not above: Gradio takes seconds, in which the encoder's weights load on the other core.
+    from rag.web.api import create_api  # noqa: PLC0415
+    from rag.web.chat import build_chat, end_streams, mount  # noqa: PLC0415
+
     keys = [key.get_secret_value() for key in settings.api_keys]
     api = create_api(assistant, api_keys=keys, max_question_chars=settings.max_question_chars)
-    mount(api, build_chat(assistant, max_question_chars=settings.max_question_chars))
-    Server(api, lambda address: print(f"Ask the Articles: {address}", flush=True)).run(sockets=[bound])
+    users = [tuple(user.get_secret_value().split(":", 1)) for user in settings.users]
+    if settings.host in LOOPBACK or users:
+        page = build_chat(assistant, max_question_chars=settings.max_question_chars)
+        mount(api, page, users=[(name, password) for name, password in users])
+    else:
+        print("the API alone is served: the page needs RAG_USERS=name:password here", file=sys.stderr)
+    Server(api, _announce, end_streams).run(sockets=[bound])
+
+
+def _announce(address: str) -> None:
+    print(f"Ask the Articles: {address}", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", help="address to listen on (default: RAG_HOST, 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port; 0 takes a free one (default: RAG_PORT, 7860)")
     parser.add_argument(
-        "--articles", type=Path, help="indexed first if nothing is yet (default: RAG_ARTICLES, articles)"
+        "--articles", type=Path, help="folder that is indexed at start (default: RAG_ARTICLES, articles)"
     )
     parser.add_argument("--data-dir", type=Path, help="where the index is (default: RAG_DATA_DIR, .rag)")
     return parser

@@ -15,7 +15,7 @@ from charset_normalizer import from_bytes
 
 from rag.errors import ArticleError
 from rag.links import checked_url, find_source_lines
-from rag.markup import Element, blank_out, elements, without_comments
+from rag.markup import Element, blank_out, elements, heading_text, without_comments
 from rag.metadata import FrontMatter, parse_date, parse_tags, read_front_matter
 from rag.qa import asks, is_answer, is_qa_heading, parse_pairs
 from rag.text import identify, plain
@@ -129,7 +129,7 @@ def parse_article(text: str, article_id: str, file: str, *, warnings: tuple[str,
     sections = _sections(list(_parts(found, text, visible, title)))
     if not sections:
         raise ArticleError("has no text")
-    headings = (plain(heading.text) for section in sections for heading in section.headings)
+    headings = (heading_text(heading.text) for section in sections for heading in section.headings)
     return Article(
         id=article_id,
         file=file,

@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -39,11 +40,16 @@ def app_version() -> str:
 
 def open_embedder(settings: Settings) -> Embedder:
     """The embedder that the settings ask for; LlamaIndex's globals are pointed at it too."""
-    embedder = _remote(settings) if settings.embed_model.startswith("openai:") else UseEmbedding()
+    embedder = _remote(settings) if settings.embed_model.startswith("openai:") else _embedded()
     # Parts of LlamaIndex reach for these globals, which fall back to OpenAI wherever a key is in the environment.
     llama_index.core.Settings.embed_model = embedder
     llama_index.core.Settings.llm = MockLLM()
     return embedder
+
+
+@lru_cache(maxsize=1)
+def _embedded() -> Embedder:
+    return UseEmbedding()  # its weights are loaded once a process
 
 
 def _remote(settings: Settings) -> Embedder:

@@ -14,6 +14,7 @@ from rag.types import Span
 _LINE = re.compile(r"[^\n]+|\n(?=\n)")  # a line, or an empty one between two line ends
 # A heading's sign needs a space after it, "#hashtag" has none; but "##标题" and "#**标题**" can't be hashtags.
 _ATX = re.compile(r" {0,3}(?:#{1,6}\s+|#{2,6}(?=[^\s#])|#(?=\*\*))(?P<text>[^\n]+)")
+_CLOSING_SIGN = re.compile(r"\s#+\s*$")
 _RULE = re.compile(r" {0,3}(?:(?:-\s*){3,}|(?:\*\s*){3,}|(?:_\s*){3,})")
 _UNDERLINE = re.compile(r" {0,3}(?:={3,}|-{3,})\s*")
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
@@ -97,7 +98,7 @@ def _scan(original: str, visible: str) -> Iterator[Element]:
             yield Element("rule", Span(line.start(), line.end(), content), "")
         elif _ATX.fullmatch(content):
             yield from flush()
-            yield _heading(original, line)
+            yield _element("heading", original, *line.span())
         elif not paragraph and _heads_its_text(content):
             yield _element("heading", original, *line.span())
         else:
@@ -105,10 +106,14 @@ def _scan(original: str, visible: str) -> Iterator[Element]:
     yield from flush()
 
 
-def _heading(original: str, line: re.Match[str]) -> Element:
-    match = _ATX.fullmatch(line.group())
-    text = plain(match.group("text").rstrip(" \t#")) if match else ""
-    return Element("heading", Span(line.start(), line.end(), original[line.start() : line.end()]), text)
+def heading_text(line: str) -> str:
+    """The plain text of a heading without its signs.
+
+    >>> heading_text("## **Neues** in C# ##"), heading_text("Neues in C#")
+    ('Neues in C#', 'Neues in C#')
+    """
+    atx = _ATX.fullmatch(line)
+    return plain(_CLOSING_SIGN.sub("", atx.group("text")) if atx else line)
 
 
 def _element(kind: ElementKind, original: str, start: int, end: int) -> Element:
@@ -117,7 +122,7 @@ def _element(kind: ElementKind, original: str, start: int, end: int) -> Element:
     while original[end - 1].isspace():
         end -= 1
     text = original[start:end]
-    return Element(kind, Span(start, end, text), plain(text))
+    return Element(kind, Span(start, end, text), heading_text(text) if kind == "heading" else plain(text))
 
 
 def _heads_its_text(line: str) -> bool:
@@ -130,7 +135,8 @@ def _may_head(line: str) -> bool:
     """Whether a line has a heading's length, and is neither a finished sentence nor an item of a list."""
     text = plain(line)
     limit = 40 if len(_HAN.findall(text)) * 2 > len(text) else 100
-    return len(text) <= limit and not ends_complete(text) and not _LIST_ITEM.match(line) and any(map(str.isalpha, text))
+    is_marked = _LIST_ITEM.match(line) or line.lstrip().startswith("#")
+    return len(text) <= limit and not is_marked and not ends_complete(text) and any(map(str.isalpha, text))
 
 
 def _is_preamble(before: Element | None, this: Element, after: Element | None) -> bool:

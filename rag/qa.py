@@ -71,9 +71,9 @@ def parse_pairs(text: str, visible: str, start: int, end: int) -> list[QAPair]:
     >>> [(p.question.text, p.answer.text, p.truncated) for p in parse_pairs(t, t, 0, len(t))]
     [('Wer?', 'Ada Lovelace.', False), ('多少？', '十亿美元。这些公司利用数据训练其生成式人工', True)]
     """
-    lines = [line for line in _LINE.finditer(visible, start, end) if line.group().strip()]
+    lines = [line for line in _LINE.finditer(visible, start, end) if any(map(str.isalnum, line.group()))]
     opened: list[_Open] = []
-    for line, following in zip(lines, [*(m.group() for m in lines[1:]), ""], strict=True):
+    for line, following in zip(lines, [*(m.group() for m in lines[1:]), ""], strict=False):
         _read_line(line, following, opened, text)
     spans = ((_trim(text, *pair.question), pair.answer and _trim(text, *pair.answer)) for pair in opened)
     return [QAPair(q, a, _is_truncated(a.text)) for q, a in spans if a and a.text and q.text]
@@ -119,7 +119,8 @@ def _is_truncated(answer: str) -> bool:
     han = len(_HAN.findall(said))
     # In Latin letters, three of which say about as much as a Chinese character.
     long = 3 * han + len(said) - han > 80
-    return has_finished_sentence or long or bool(_BREAKS_OFF.search(said))
+    left_open = said.count('"') % 2 or any(said.count(a) > said.count(b) for a, b in ("()", "（）", "「」", "《》"))
+    return bool(has_finished_sentence or long or left_open or _BREAKS_OFF.search(said))
 
 
 def complete_end(pair: QAPair, lang: Lang) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -36,6 +37,9 @@ class Settings(BaseSettings):
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="comma list of bearer keys for the API; empty: open, on loopback only"
     )
+    users: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="comma list of name:password for the page; empty: no login, on loopback only"
+    )
     max_question_chars: int = Field(2000, ge=1, le=100_000, description="longest question, in characters")
     openai_base_url: str | None = Field(
         None, validation_alias=AliasChoices("OPENAI_BASE_URL"), description="OpenAI-compatible server"
@@ -44,7 +48,7 @@ class Settings(BaseSettings):
         None, validation_alias=AliasChoices("OPENAI_API_KEY"), description="its key"
     )
 
-    @field_validator("api_keys", mode="before")
+    @field_validator("api_keys", "users", mode="before")
     @classmethod
     def _comma_list(cls, value: object) -> object:
         if isinstance(value, str):
@@ -57,6 +61,13 @@ class Settings(BaseSettings):
         if value in ("local", "local-fast") or (value.startswith("openai:") and value != "openai:"):
             return value
         raise ValueError("choose local, local-fast or openai:<model>")
+
+    @field_validator("users")
+    @classmethod
+    def _names_and_passwords(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all(re.fullmatch(r"[^:]+:.+", user.get_secret_value()) for user in value):
+            raise ValueError("write each user as name:password")
+        return value
 
     @model_validator(mode="after")
     def _keys_off_loopback(self) -> Self:
@@ -105,5 +116,5 @@ def _explain(error: dict[str, Any]) -> str:
         return message
     location = str(error["loc"][0])
     name = variable(location) if location in Settings.model_fields else location
-    shown = "" if name.endswith(("KEYS", "KEY", "TOKEN")) else f"={error['input']}"
+    shown = "" if name.endswith(("KEYS", "KEY", "TOKEN", "USERS")) else f"={error['input']}"
     return f"{name}{shown}: {message}"

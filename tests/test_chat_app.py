@@ -7,6 +7,8 @@ import re
 import signal
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,6 +72,42 @@ def test_it_indexes_serves_page_and_api_and_ends_cleanly(
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 0
     assert "Traceback" not in errors
+
+
+def test_a_file_that_came_while_it_was_off_is_indexed_at_the_next_start(options: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "chat_app.py"), *options]
+    for files in (1, 2):
+        (tmp_path / "texts" / f"hund{files}.md").write_text(
+            f"Der Hund Nummer {files} bellt im Garten.", encoding="utf-8"
+        )
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+            url = address(started)
+            deadline = time.monotonic() + 30
+            while articles(url) < files + 1 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert articles(url) == files + 1
+            started.terminate()
+            started.communicate(timeout=20)
+
+
+def articles(url: str) -> int:
+    with urllib.request.urlopen(f"{url}/health") as response:
+        return int(json.load(response)["articles"])
+
+
+def test_with_users_the_page_asks_who_is_there(options: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAG_USERS", "anna:secret")
+    command = [sys.executable, str(ROOT / "chat_app.py"), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+        url = address(started)
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(f"{url}/config")
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        browser.open(f"{url}/login", data=b"username=anna&password=secret").close()
+        with browser.open(f"{url}/config") as response:
+            assert response.status == 200
+        started.terminate()
+        started.communicate(timeout=20)
 
 
 def test_a_second_server_on_the_same_data_is_refused(

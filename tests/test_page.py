@@ -17,7 +17,7 @@ from web_fakes import HandMadeAssistant
 from rag.assistant import Assistant
 from rag.types import Filters, Turn
 from rag.web.api import create_api
-from rag.web.chat import build_chat, mount
+from rag.web.chat import build_chat, end_streams, mount
 from rag.web.server import Server, bind
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -33,7 +33,7 @@ def serve(assistant: Assistant) -> Iterator[str]:
     api = create_api(assistant, max_question_chars=LIMIT)
     mount(api, build_chat(assistant, max_question_chars=LIMIT))
     ready: Queue[str] = Queue()
-    server = Server(api, ready.put)
+    server = Server(api, ready.put, end_streams)
     with bind("127.0.0.1", 0) as bound:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()

@@ -37,6 +37,7 @@ def test_the_environment_beats_the_file_and_the_command_line_beats_both(
         ("RAG_EMBED_MODEL", "openai:", r"openai:<model>"),
         ("RAG_MAX_QUESTION_CHARS", "0", r"RAG_MAX_QUESTION_CHARS=0: "),
         ("RAG_ARTICLE", "x", r"unknown setting RAG_ARTICLE; known are .*RAG_ARTICLES"),
+        ("RAG_USERS", "anna", r"RAG_USERS: write each user as name:password"),
         ("RAG_HOST", "0.0.0.0", r"RAG_HOST=0\.0\.0\.0 would let anyone on the network in; set RAG_API_KEYS"),
     ],
 )

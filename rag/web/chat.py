@@ -9,7 +9,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -206,8 +206,11 @@ def _filters() -> gr.Radio:
         return gr.Radio(choices, value=ALL_LANGS, label=_t("filter_lang"), elem_id="filter-lang")
 
 
-def mount(api: FastAPI, blocks: gr.Blocks) -> FastAPI:
-    """Serve the page at ``/`` of the API's app; the routes that are there already go first."""
+def mount(api: FastAPI, blocks: gr.Blocks, *, users: Sequence[tuple[str, str]] = ()) -> FastAPI:
+    """Serve the page at ``/`` of the API's app; the routes that are there already go first.
+
+    With ``users`` (name and password) the page asks who is there.
+    """
 
     @api.post("/gradio_api/upload", include_in_schema=False)
     def refuse_uploads() -> Response:
@@ -222,6 +225,7 @@ def mount(api: FastAPI, blocks: gr.Blocks) -> FastAPI:
         css=colour_variables() + (HERE / "page.css").read_text("utf-8"),
         head=f"<script>{(HERE / 'page.js').read_text('utf-8')}</script>",
         i18n=_t,
+        auth=list(users) or None,
         footer_links=[],
         run_history=False,
         allowed_paths=[],

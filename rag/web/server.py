@@ -10,7 +10,6 @@ import uvicorn
 from fastapi import FastAPI
 
 from rag.errors import SettingsError
-from rag.web.chat import end_streams
 
 GRACE = 3  # seconds that answers under way get at the end
 
@@ -34,12 +33,13 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """Serves an app; ``ready`` is called with its address once it listens."""
+    """Serves an app; ``ready`` is called with its address once it listens, ``leave`` when it is about to stop."""
 
-    def __init__(self, api: FastAPI, ready: Callable[[str], None]) -> None:
+    def __init__(self, api: FastAPI, ready: Callable[[str], None], leave: Callable[[FastAPI], None]) -> None:
         super().__init__(uvicorn.Config(api, log_level="warning", timeout_graceful_shutdown=GRACE, server_header=False))
         self._api = api
         self._ready = ready
+        self._leave = leave
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen."""
@@ -50,5 +50,5 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop to listen."""
-        end_streams(self._api)
+        self._leave(self._api)
         await super().shutdown(sockets)
