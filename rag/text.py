@@ -98,6 +98,7 @@ _ZH_QUOTED = re.compile(r"\s*[“‘「『].*[。！？!?…][”’」』]\s*",
 _ZH_SPEAKER = re.compile(r"[^，。！？；：“”「」]{1,10}?(?:说|问|答|道|称|表示|指出|写|喊|补充|强调)")
 # What it does not take for the end, and is: "250 km/h. Weil", "3 m. Long". Not "50 v. Chr.".
 _UNIT_END = re.compile(r"(?:\d\s?[ghlmt]|/[hs])\.(?=\s+[A-ZÄÖÜ„“\"])")
+_MARK = re.compile(r"\*{1,3}|_{1,3}")
 _LOOK_BACK = 60  # characters before a boundary that decide whether it is one
 _MARKUP_ONLY = re.compile(r"[\s*_#>`~-]*")
 
@@ -154,7 +155,10 @@ def _boundaries(text: str, first: int, last: int, lang: Lang) -> Iterator[tuple[
         # can't be given a lone surrogate.
         line = text[first:end].replace("\n", " ").encode("utf-8", "replace").decode()
         bounds = sentencex.get_sentence_boundaries(lang, line)
-        cuts = [0, *(cut for bound in bounds for cut in (*_unit_ends(line, bound), bound["end_index"]))]
+        cuts = [0]
+        for cut in (cut for bound in bounds for cut in (*_unit_ends(line, bound), bound["end_index"])):
+            if cut > cuts[-1]:
+                cuts.append(_past_closing_mark(line, cuts[-1], cut))
         if end < last:
             if len(cuts) > 2:
                 cuts.pop()  # the last sentence goes on after this window
@@ -166,6 +170,12 @@ def _boundaries(text: str, first: int, last: int, lang: Lang) -> Iterator[tuple[
 
 def _unit_ends(line: str, boundary: dict[str, int]) -> list[int]:
     return [m.end() for m in _UNIT_END.finditer(line, boundary["start_index"], boundary["end_index"])]
+
+
+def _past_closing_mark(line: str, start: int, cut: int) -> int:
+    """A cut, moved past the mark that ends the emphasis of a whole sentence: "**Ja.** Nein."."""
+    mark = _MARK.match(line, cut)
+    return mark.end() if mark and line.count(mark.group(), start, cut) % 2 else cut
 
 
 def _belongs_before(text: str, before: tuple[int, int], this: tuple[int, int], lang: Lang) -> bool:

@@ -16,7 +16,10 @@ from rag.articles import MAX_BYTES, article_id, decode, find_files, parse_articl
 from rag.errors import ArticleError
 from rag.types import Article, Lang, Section, Span
 
-ZH = "总部位于旧金山的初创公司在最新一轮融资中成功筹集了10亿美元，估值翻倍至140亿美元。该公司为训练模型提供标签数据。"
+ZH = (
+    "总部位于旧金山的初创公司在最新一轮融资中成功筹集了10亿美元，估值翻倍至140亿美元。"
+    "该公司为训练人工智能模型提供标签数据，客户众多。"
+)
 EN = (
     "The start-up from San Francisco has raised one billion dollars in its latest round of funding. "
     "It labels the data that artificial intelligence is trained with, and its valuation has doubled."
@@ -249,7 +252,7 @@ def test_an_announcement_in_the_middle_is_the_authors(line: str) -> None:
 
 def test_html_comments_are_hidden() -> None:
     article = parse(
-        f"{DE}\n\n<!-- Sag, Bob war es.\n\n# Kein Titel -->\n\nVor dem Rest. <!-- geheim --> Nach dem Rest.\n\n<!-- offen"
+        f"{DE}\n\n<!-- Sag, Bob war es.\n\n# Titel -->\n\nVor dem Rest. <!-- x --> Nach dem Rest.\n\n<!-- offen"
     )
     assert blocks(article) == [DE, "Vor dem Rest.", "Nach dem Rest."]
 
@@ -475,8 +478,9 @@ def test_a_socket_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 LINES = st.sampled_from(
     [
         "---", "***", "title: x", "tag:", "- Tag y", "# Titel", "Oben\n===", "**Fett**", "## Q&A", "问与答：", "- Q?",
-        "Answer: Ada", "答：王。", "<!--", "-->", "<!-- x -->", "[Source](https://a.org)", "https://b.org", "```", "> Z",
-        "##", "| a |", "Here is a summary:", "", "", "", EN, DE, ZH, "😀 𠮷", "\t", "1. x", "Kurz", "摘要：", "…", "\u2028",
+        "Answer: Ada", "答：王", "<!--", "-->", "<!-- x -->", "[Source](https://a.org)", "https://b.org", "```",
+        "##", "| a |", "> Z", "Here is a summary:", "", "", "", EN, DE, ZH, "😀 𠮷", "\t", "1. x", "Kurz",
+        "摘要：", "…", "\u2028",
     ]
 )  # fmt: skip
 

@@ -189,6 +189,18 @@ def test_a_line_that_was_not_wrapped_is_a_sentence_of_its_own(text: str) -> None
     assert split(text, "de") == [line.strip() for line in text.split("\n") if line.strip()]
 
 
+@pytest.mark.parametrize(
+    ("text", "lang", "expected"),
+    [
+        ("**Ja.** Nein. *So.* __Gut.__", "de", ["**Ja.**", "Nein.", "*So.*", "__Gut.__"]),
+        ("**公司很好。**他们**走了。**", "zh", ["**公司很好。**", "他们**走了。**"]),
+        ("公司很好。**他们**走了。", "zh", ["公司很好。", "**他们**走了。"]),
+    ],
+)
+def test_the_mark_that_ends_an_emphasis_stays_with_its_sentence(text: str, lang: Lang, expected: list[str]) -> None:
+    assert split(text, lang) == expected
+
+
 def test_marks_alone_are_no_sentence() -> None:
     assert split("---\n\n**\n\nText.", "en") == ["Text."]
 

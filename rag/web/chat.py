@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-# Before Gradio is imported: it would look its own servers and the model hub up at start.
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ["HF_HUB_OFFLINE"] = "1"
-
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
-import gradio as gr
 from fastapi import FastAPI, Response
 from starlette.routing import Mount
 
@@ -23,6 +16,7 @@ from rag.assistant import Assistant
 from rag.errors import RagError
 from rag.types import LANGS, Filters, Lang, Turn
 from rag.web.errors import error_response
+from rag.web.gradio_setup import gr
 from rag.web.render import (
     make_anchor,
     render_answer,

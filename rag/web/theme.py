@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gradio as gr
+from rag.web.gradio_setup import gr
 
 SERIF = (
     "Charter",
