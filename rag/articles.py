@@ -214,32 +214,33 @@ def _qa_end(found: list[Element], start: int) -> int:
 
 
 def _langs(parts: list[_Part]) -> list[Lang]:
-    """One language a part. A heading has the language of what it is over."""
-    text_parts = [part for part in parts if not isinstance(part.item, Span)]
-    smooth = iter(_smooth([part.sample for part in text_parts]))
-    langs: list[Lang | None] = [None if isinstance(part.item, Span) else next(smooth) for part in parts]
-    following: Lang | None = next((lang for lang in reversed(langs) if lang), None)
-    told: list[Lang] = []
-    for lang in reversed(langs):
-        following = lang or following
-        told.append(following or "en")
-    return told[::-1]
-
-
-def _smooth(samples: list[str]) -> list[Lang]:
-    """One language a text: what is too short to tell, and short foreign runs, follow their surroundings."""
-    guesses = [identify(sample) for sample in samples]
-    weight = dict.fromkeys(LANGS, 0.0)
-    for sample, (lang, sure) in zip(samples, guesses, strict=True):
-        weight[lang] += len(sample) * sure * (3 if lang == "zh" else 1)
-    main = max(weight, key=lambda lang: weight[lang])
+    """One language a part: short foreign runs are quotations and follow their surroundings."""
+    told, main = _told(parts)
     langs: list[Lang] = []
-    for sample, (lang, sure) in zip(samples, guesses, strict=True):
-        told = lang == "zh" or (sure > 0.9 and len(sample) > 20)
-        langs.append(lang if told else langs[-1] if langs else main)
-    smooth: list[Lang] = []
-    for lang, run in groupby(zip(langs, samples, strict=True), key=itemgetter(0)):
-        sizes = [len(sample) for _, sample in run]
+    for lang, run in groupby(zip(told, parts, strict=True), key=itemgetter(0)):
+        sizes = [len(part.sample) for _, part in run]
         is_section = lang == main or sum(sizes) >= MIN_RUN[lang]
-        smooth += [lang if is_section else smooth[-1] if smooth else main] * len(sizes)
-    return smooth
+        langs += [lang if is_section else langs[-1] if langs else main] * len(sizes)
+    return langs
+
+
+def _told(parts: list[_Part]) -> tuple[list[Lang], Lang]:
+    """The language of each part as far as it can be told, and the article's main one.
+
+    What is too short to tell is as what it follows; a heading is as what it is over.
+    """
+    texts = [part.sample for part in parts if not isinstance(part.item, Span)]
+    guesses = [identify(text) for text in texts]
+    weight = dict.fromkeys(LANGS, 0.0)
+    for text, (lang, sure) in zip(texts, guesses, strict=True):
+        weight[lang] += len(text) * sure * (3 if lang == "zh" else 1)
+    main = max(weight, key=lambda lang: weight[lang])
+    told: list[Lang] = []
+    for text, (lang, sure) in zip(texts, guesses, strict=True):
+        is_sure = lang == "zh" or (sure > 0.9 and len(text) > 20)
+        told.append(lang if is_sure else told[-1] if told else main)
+    backwards: list[Lang] = []
+    for part in reversed(parts):
+        over = backwards[-1] if backwards else told[-1] if told else main
+        backwards.append(over if isinstance(part.item, Span) else told.pop())
+    return backwards[::-1], main

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from conftest import SAMPLES, settings_for
 
 from rag.articles import find_files, read_article
-from rag.assembly import open_assistant
+from rag.assembly import open_assistant, run_ingest
 from rag.assistant import Assistant
 from rag.citations import support
+from rag.errors import LockedError
 from rag.text import ends_complete, plain
 from rag.types import Answer
 
@@ -185,5 +189,44 @@ def test_an_empty_index_and_an_empty_question_are_refused_not_failed(tmp_path: P
         assert opened.health().status.startswith("no articles are indexed")
         assert opened.search("cats") == []
         assert opened.article("nowhere") is None
+    finally:
+        opened.close()
+
+
+def test_a_running_assistant_sees_what_an_ingest_beside_it_writes(tmp_path: Path, write: Callable[..., Path]) -> None:
+    settings = settings_for(tmp_path / "data")
+    folder = write(katze="Die Katze Mia wohnt seit 2019 im Rathaus von Ulm.\n")
+    run_ingest(settings, [folder])
+    opened = open_assistant(settings)
+    try:
+        assert not opened.ask("Wie heißt der Hund im Rathaus von Bonn?").answered
+        (folder / "hund.md").write_text("Der Hund im Rathaus von Bonn heißt Bello.\n", encoding="utf-8")
+        run_ingest(settings, [folder])
+        assert "Bello" in opened.ask("Wie heißt der Hund im Rathaus von Bonn?").answer
+        (folder / "hund.md").unlink()
+        run_ingest(settings, [folder])
+        assert "Bello" not in opened.ask("Wie heißt der Hund im Rathaus von Bonn?").answer
+        with pytest.raises(LockedError, match=str(os.getpid())):
+            open_assistant(settings)
+    finally:
+        opened.close()
+
+
+def test_many_may_ask_while_articles_come_and_go(tmp_path: Path, write: Callable[..., Path]) -> None:
+    settings = settings_for(tmp_path / "data")
+    folder = write(mia="Die Katze Mia wohnt seit 2019 im Rathaus von Ulm.\n")
+    run_ingest(settings, [folder])
+    opened = open_assistant(settings)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            asked = [pool.submit(opened.ask, "Wo wohnt die Katze Mia?") for _ in range(80)]
+            for number in range(8):
+                text = f"Der Hund Nummer {number} wohnt in Bonn und bellt.\n"
+                (folder / f"hund{number}.md").write_text(text, encoding="utf-8")
+                (folder / f"hund{number - 2}.md").unlink(missing_ok=True)
+                run_ingest(settings, [folder])
+            answers = [future.result() for future in asked]
+        assert all("Rathaus von Ulm" in answer.answer for answer in answers)
+        assert opened.health().articles == 3
     finally:
         opened.close()
