@@ -16,11 +16,13 @@ from llama_index.core.llms import MockLLM
 
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.assistant import Assistant
-from rag.dense import ChromaHome, DenseIndex, EmbeddedHome, OwnerLock, Progress, ServerHome
+from rag.chroma import ChromaHome, EmbeddedHome, ServerHome
+from rag.dense import DenseIndex, Progress
 from rag.embedding import Embedder, UseEmbedding
 from rag.engine import CitedQueryEngine
 from rag.errors import EmbeddingError, LockedError
 from rag.ingestion import Ingestor, IngestReport, Step, stamp_of
+from rag.locks import OwnerLock
 from rag.ranking import WithoutTwins
 from rag.retrieval import HybridRetriever
 from rag.settings import Settings

@@ -22,7 +22,10 @@ THREADS = 1
 
 
 class Embedder(BaseEmbedding):
-    """A LlamaIndex embedding that knows the length of its vectors."""
+    """A LlamaIndex embedding that embeds questions as it does texts and knows the length of its vectors.
+
+    Subclasses define ``_get_text_embeddings``, or the methods for one text and one question.
+    """
 
     _dimension: int = PrivateAttr(default=0)
 
@@ -32,6 +35,15 @@ class Embedder(BaseEmbedding):
         if not self._dimension:
             self._dimension = int(embed_question(self, "dimension").shape[0])
         return self._dimension
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        return self._get_text_embeddings([text])[0]
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return self._get_text_embedding(query)
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return self._get_text_embedding(query)
 
 
 class UseEmbedding(Embedder):
@@ -56,15 +68,6 @@ class UseEmbedding(Embedder):
         with self._lock:
             vectors: list[list[float]] = self._model.encode(clean).tolist()
         return vectors
-
-    def _get_text_embedding(self, text: str) -> list[float]:
-        return self._get_text_embeddings([text])[0]
-
-    def _get_query_embedding(self, query: str) -> list[float]:
-        return self._get_text_embedding(query)
-
-    async def _aget_query_embedding(self, query: str) -> list[float]:
-        return self._get_text_embedding(query)
 
 
 def embed_texts(embedder: Embedder, texts: Sequence[str]) -> Matrix:

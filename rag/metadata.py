@@ -95,15 +95,16 @@ def _flatten(loaded: dict[object, object]) -> dict[str, list[str]]:
 
 def _read_lines(lines: Iterable[str]) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {}
-    key = None
+    key = ""
     for line in lines:
         if match := _KEY.fullmatch(line.strip()):
-            key = match.group(1).casefold()
-            value = match.group(2).strip().strip("\"'")
-            if value:
-                fields.setdefault(key, []).append(value)
-        elif key and (item := _ITEM.match(line)):
-            fields.setdefault(key, []).append(item.group(1).strip().strip("\"'"))
+            key, value = match.group(1).casefold(), match.group(2)
+        elif item := _ITEM.match(line):
+            value = item.group(1)
+        else:
+            continue
+        if key and (unquoted := value.strip(" \t\"'")) not in _NOTHING:
+            fields.setdefault(key, []).append(unquoted)
     return fields
 
 

@@ -33,12 +33,3 @@ class OpenAIEmbedding(Embedder):
         if len(by_index) != len(texts):
             raise EmbeddingError(f"{self._model} returned {len(by_index)} vectors for {len(texts)} texts")
         return [item.embedding for item in by_index]
-
-    def _get_text_embedding(self, text: str) -> list[float]:
-        return self._get_text_embeddings([text])[0]
-
-    def _get_query_embedding(self, query: str) -> list[float]:
-        return self._get_text_embedding(query)
-
-    async def _aget_query_embedding(self, query: str) -> list[float]:
-        return self._get_text_embedding(query)

@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 from conftest import SubjectEmbedder
 
-from rag.dense import DenseIndex, EmbeddedHome, ExactIndex, OwnerLock, ServerHome
+from rag.chroma import EmbeddedHome, ServerHome
+from rag.dense import DenseIndex, ExactIndex
 from rag.embedding import embed_question
 from rag.errors import DenseIndexError, LockedError
 from rag.ingestion import Ingestor
+from rag.locks import OwnerLock
 from rag.store import Store
 
 TEXTS = {

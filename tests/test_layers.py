@@ -15,7 +15,7 @@ ROWS = [
     {"rag.settings", "rag.text", "rag.nodes", "rag.answering.prompts"},
     {"rag.metadata", "rag.links", "rag.markup", "rag.qa", "rag.embedding", "rag.citations", "rag.answering"},
     {"rag.articles", "rag.chunking"},
-    {"rag.store", "rag.remote_embedding"},
+    {"rag.store", "rag.remote_embedding", "rag.chroma", "rag.locks"},
     {"rag.dense"},
     {"rag.ingestion", "rag.retrieval", "rag.ranking", "rag.answering.extractive"},
     {"rag.engine"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag.metadata import MAX_BLOCK, parse_date, parse_tags, read_front_matter
@@ -120,6 +120,8 @@ def test_first_takes_the_first_key_that_has_a_value() -> None:
 
 
 @given(st.text("abc:-#[]{}&*!|>'\"\n\t ：中~", max_size=80))
+@example('- "')
+@example('a: " "\nb: c: d')
 @settings(max_examples=100, deadline=None)
 def test_any_block_is_read_or_left_alone(block: str) -> None:
     text = f"---\ntitle: x\n{block}\n---\nBody"

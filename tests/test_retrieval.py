@@ -9,7 +9,8 @@ import pytest
 from conftest import SubjectEmbedder
 from llama_index.core.schema import QueryBundle
 
-from rag.dense import DenseIndex, EmbeddedHome
+from rag.chroma import EmbeddedHome
+from rag.dense import DenseIndex
 from rag.ingestion import Ingestor
 from rag.nodes import Question, passage_of, sentences_of
 from rag.ranking import WithoutTwins
