@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 # What is installed is known by these files; a change in the pins installs anew.
 PINS := pyproject.toml constraints.txt
-SOURCES := rag eval tests ingest.py chat_app.py
+SOURCES := rag eval tests bench docs ingest.py chat_app.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install ingest chat test lint format types eval quality screenshots clean

@@ -76,6 +76,7 @@ WRAP_WIDTHS = range(30, 121)  # columns at which plain text is wrapped by hand o
 
 _PARAGRAPH = re.compile(r"[^\n]+(?:\n[^\n]+)*")
 _LINE = re.compile(r"[^\n]+")
+_SPACE = re.compile(r"\s")
 _NEXT_WORD = re.compile(rf"[ \t]*([{HAN}]|[^\s{HAN}]+)")
 _OPENS_ITEM = re.compile(r"[ \t]*(?:[-*+•>|#]|\d{1,3}[.)、]|```|~~~)")
 
@@ -151,9 +152,9 @@ def _boundaries(text: str, first: int, last: int, lang: Lang) -> Iterator[tuple[
     """The splitter's sentences, which follow each other without a gap, and none longer than MAX_SENTENCE."""
     while first < last:
         end = min(last, first + MAX_SENTENCE)
-        # One character for one, so that the offsets hold: a wrapped line end is a space here, and the splitter
-        # can't be given a lone surrogate.
-        line = text[first:end].replace("\n", " ").encode("utf-8", "replace").decode()
+        # One character for one, so that the offsets hold: a wrapped line end is a space here. The splitter panics,
+        # past every "except Exception", on wide spaces beside a capital, and takes no lone surrogate.
+        line = _SPACE.sub(" ", text[first:end]).encode("utf-8", "replace").decode()
         bounds = sentencex.get_sentence_boundaries(lang, line)
         cuts = [0]
         for cut in (cut for bound in bounds for cut in (*_unit_ends(line, bound), bound["end_index"])):

@@ -32,6 +32,9 @@ PIECES = st.sampled_from(
         "\r",
         "\u200b",
         "km/h. ",
+        "\xa0",
+        "\u3000",
+        "\x85",
     ]
 )
 TEXTS = st.one_of(st.lists(PIECES, max_size=60).map("".join), st.text(max_size=60))
@@ -224,6 +227,18 @@ def test_sentences_are_in_order_and_hold_every_word(text: str, lang: Lang) -> No
     assert all(text[start:end] == text[start:end].strip() for start, end in spans)
     kept = "".join(text[start:end] for start, end in spans)
     assert [c for c in kept if c.isalnum()] == [c for c in text if c.isalnum()]
+
+
+@pytest.mark.parametrize("space", ["\x85", "\xa0", "\u2009", "\u2028", "\u202f", "\u3000"])
+@pytest.mark.parametrize("lang", LANGS)
+def test_no_kind_of_space_stops_the_splitter(space: str, lang: Lang) -> None:
+    for text in (f"B{space}.]", f"Von J.{space}K.{space}Rowling. Gut.", f"A{space}. A{space}."):
+        kept = "".join(split(text, lang))
+        assert [c for c in kept if not c.isspace()] == [c for c in text if not c.isspace()]
+
+
+def test_abbreviations_with_a_space_that_does_not_break() -> None:
+    assert split("Er kam z.\xa0B. aus Ulm. Gut.", "de") == ["Er kam z.\xa0B. aus Ulm.", "Gut."]
 
 
 def test_half_of_a_surrogate_pair_does_not_stop_the_splitter() -> None:
