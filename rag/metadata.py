@@ -10,12 +10,13 @@ from itertools import pairwise
 
 import dateparser
 import yaml
+from frontmatter.default_handlers import YAMLHandler
 
 MAX_DATE = 60  # characters
 MAX_BLOCK = 20_000  # characters of metadata; what is longer is text, and would keep the YAML parser busy
 
-_START = re.compile(r"\s*^-{3,}[ \t]*\n", re.MULTILINE)
-_END = re.compile(r"^(?:-{3,}|\.{3})[ \t]*(?:\n|\Z)", re.MULTILINE)
+_HANDLER = YAMLHandler()
+_FIRST_RULE = re.compile(r"-{3,}[ \t]*\n?")
 _KEY = re.compile(r"(\w[\w -]{0,40}?)\s{0,3}(?::(?=\s|$)|：)\s*(.*)")
 _ITEM = re.compile(r"\s*-\s+(.*)")
 _NOTHING = ("", "~", "null")
@@ -50,18 +51,22 @@ def read_front_matter(text: str) -> FrontMatter:
     >>> fm.fields, fm.body_start, fm.warnings
     ({'title': ['a: b'], 'tag': ['Tag x']}, 35, ('front matter is not valid YAML, read line by line',))
     """
-    start = _START.match(text)
-    if not start:
+    stripped = text.lstrip()
+    if not _HANDLER.detect(stripped):
         return FrontMatter()
-    end = _END.search(text, start.end(), start.end() + MAX_BLOCK)
-    block = text[start.end() : end.start() if end else start.end() + MAX_BLOCK]
-    lines = block.split("\n")
+    try:
+        block, body = _HANDLER.split(stripped)
+    except ValueError:  # no second rule
+        block, body = _FIRST_RULE.sub("", stripped, count=1), None
+    lines = block[:MAX_BLOCK].strip("\n").split("\n")
     if not _KEY.fullmatch(next((line for line in lines if line.strip() and not line.startswith("#")), "")):
         return FrontMatter()  # a rule at the top of a text, not metadata
-    if end and (fields := _load(block)) is not None:
-        return FrontMatter(fields, end.end())
-    if end and not _holds_text(lines):
-        return FrontMatter(_read_lines(lines), end.end(), ("front matter is not valid YAML, read line by line",))
+    if body is not None and len(block) <= MAX_BLOCK:
+        body_start = len(text) - len(body.removeprefix("\n"))
+        if (fields := _load(block)) is not None:
+            return FrontMatter(fields, body_start)
+        if not _holds_text(lines):
+            return FrontMatter(_read_lines(lines), body_start, ("front matter is not valid YAML, read line by line",))
     # The next rule, if there is one, belongs to the text: nothing of that may be lost.
     return FrontMatter(warnings=("front matter has no end marker, read as text",))
 
@@ -69,7 +74,7 @@ def read_front_matter(text: str) -> FrontMatter:
 def _load(block: str) -> dict[str, list[str]] | None:
     try:
         # This loader makes nothing but strings, lists and dicts, whatever a tag asks for.
-        loaded = yaml.load(block, Loader=yaml.BaseLoader)
+        loaded = _HANDLER.load(block, Loader=yaml.BaseLoader)
     except (yaml.YAMLError, RecursionError):
         return None
     return _flatten(loaded) if isinstance(loaded, dict) else None
