@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rag.qa import complete_end
-from rag.text import plain, sentences
+from rag.sentences import sentences
+from rag.text import plain
 from rag.types import Article, Block, Kind, Lang, Passage, Section, Span
 
 VERSION = "1"  # part of the index's stamp: raise it when the cut changes

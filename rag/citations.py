@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rag.text import content_tokens, identify, plain, sentences, tokens
+from rag.sentences import sentences
+from rag.text import content_tokens, identify, plain, tokens
 from rag.types import Citation, Claim, Claimed, Draft, Dropped, Passage, Sentence
 
 ENOUGH_SUPPORT = 0.6  # share of a sentence's content words that its quote must hold

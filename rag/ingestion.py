@@ -16,8 +16,9 @@ from rag.articles import find_files, read_article
 from rag.chunking import VERSION, Chunk, chunk
 from rag.embedding import Embedder, embed_texts, unit
 from rag.errors import ArticleError
+from rag.sentences import clauses
 from rag.store import SCHEMA_VERSION, EmbeddedChunk, Known, Store
-from rag.text import clauses, for_embedding, plain
+from rag.text import for_embedding, plain
 from rag.types import Article
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rag.qa import is_qa_heading
-from rag.text import HAN, ends_complete, plain
+from rag.sentences import ends_complete
+from rag.text import HAN, plain
 from rag.types import Span
 
 _LINE = re.compile(r"[^\n]+|\n(?=\n)")  # a line, or an empty one between two line ends

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rag.text import HAN, ends_complete, identify, plain, sentences
+from rag.sentences import ends_complete, sentences
+from rag.text import HAN, identify, plain
 from rag.types import Lang, QAPair, Span
 
 _HEADING = re.compile(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rag.articles import find_files, parse_article, read_article
 from rag.chunking import MERGE_BELOW, SPLIT_ABOVE, Chunk, chunk
 from rag.errors import ArticleError
-from rag.text import MAX_SENTENCE, ends_complete
+from rag.sentences import MAX_SENTENCE, ends_complete
 from rag.types import LANGS, Article, Lang
 
 SENTENCE: dict[Lang, str] = {

@@ -17,7 +17,8 @@ from rag.assembly import open_assistant, run_ingest
 from rag.assistant import Assistant
 from rag.citations import support
 from rag.errors import LockedError
-from rag.text import ends_complete, plain
+from rag.sentences import ends_complete
+from rag.text import plain
 from rag.types import Answer
 
 FT = "https://ft.com/content/cf4918c5-071c-42dc-b053-d45f2e1809e1"

@@ -13,6 +13,7 @@ from conftest import ROOT
 ROWS = [
     {"rag.types", "rag.errors"},
     {"rag.settings", "rag.text", "rag.nodes", "rag.answering.prompts"},
+    {"rag.sentences"},
     {"rag.metadata", "rag.links", "rag.markup", "rag.qa", "rag.embedding", "rag.citations", "rag.answering"},
     {"rag.articles", "rag.chunking"},
     {"rag.store", "rag.remote_embedding", "rag.chroma", "rag.locks"},

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.qa import asks, complete_end, is_qa_heading, parse_pairs
-from rag.text import ends_complete, plain
+from rag.sentences import ends_complete
+from rag.text import plain
 from rag.types import LANGS, Lang, QAPair, Span
 
 
