@@ -33,14 +33,26 @@ def main(argv: list[str] | None = None) -> int:
             args.rebuild = False
             ERR.print("watching for changes; Ctrl-C stops")
             for _ in watch(*[path for path in paths if path.exists()], raise_interrupt=False):
-                code = _once(settings, paths, args)
+                code = _try_once(settings, paths, args)
     except RagError as error:
-        ERR.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 2
+        return _complain(error)
     except KeyboardInterrupt:
         ERR.print("stopped; what was written stays")
         return 130
     return code
+
+
+def _try_once(settings: Settings, paths: list[Path], args: argparse.Namespace) -> int:
+    """One run that must not end the watching: a folder may be empty for a moment, or another ingest be at work."""
+    try:
+        return _once(settings, paths, args)
+    except RagError as error:
+        return _complain(error)
+
+
+def _complain(error: RagError) -> int:
+    ERR.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:
