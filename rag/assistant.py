@@ -85,8 +85,8 @@ class Assistant:
     def article(self, article_id: str) -> tuple[ArticleSummary, str] | None:
         """One article and its whole text, into which all offsets point; None when there is no such id."""
         text = self._store.text(article_id)
-        summary = next((s for s in self._store.summaries() if s.id == article_id), None)
-        return (summary, text) if summary is not None and text is not None else None
+        found = self._store.summaries(article_id)
+        return (found[0], text) if found and text is not None else None
 
     def health(self) -> Health:
         """Whether questions can be answered, and from what."""

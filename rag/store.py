@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from rag.chunking import Chunk
 from rag.embedding import Matrix
 from rag.errors import IndexMismatchError
 from rag.text import tokens
-from rag.types import Article, ArticleSummary, Filters, Lang, Passage
+from rag.types import Article, ArticleSummary, Filters, Passage
 
 SCHEMA_VERSION = "1"
 _SCHEMA = """
@@ -214,18 +215,18 @@ class Store:
         rows = self._db.execute("SELECT lang, count(*) FROM passages GROUP BY lang ORDER BY lang")
         return {row[0]: row[1] for row in rows}
 
-    def summaries(self) -> list[ArticleSummary]:
-        """All articles, newest first, those without a date last."""
-        tags: dict[str, list[str]] = {}
-        for row in self._db.execute("SELECT article_id, tag FROM tags ORDER BY rowid"):
-            tags.setdefault(row["article_id"], []).append(row["tag"])
+    def summaries(self, article_id: str | None = None) -> list[ArticleSummary]:
+        """All articles, or one, newest first, those without a date last."""
+        where, values = ("WHERE a.id = ? ", (article_id,)) if article_id is not None else ("", ())
         rows = self._db.execute(
             "SELECT a.id, a.file, a.title, a.url, a.author, a.date, a.description, a.langs, a.qa_pairs, "
-            "length(a.text) AS characters, count(p.key) AS passages "
-            "FROM articles a LEFT JOIN passages p ON p.article_id = a.id "
-            "GROUP BY a.id ORDER BY a.date IS NULL, a.date DESC, a.title"
+            "length(a.text) AS characters, count(p.key) AS passages, "
+            "(SELECT json_group_array(tag) FROM (SELECT tag FROM tags WHERE article_id = a.id ORDER BY rowid)) AS tags "
+            f"FROM articles a LEFT JOIN passages p ON p.article_id = a.id {where}"
+            "GROUP BY a.id ORDER BY a.date IS NULL, a.date DESC, a.title",
+            values,
         )
-        return [_summary(row, tags.get(row["id"], [])) for row in rows]
+        return [_summary(row) for row in rows]
 
     def text(self, article_id: str) -> str | None:
         """The whole text of an article, into which all offsets point."""
@@ -337,10 +338,11 @@ def _stored(row: sqlite3.Row) -> StoredPassage:
     )
 
 
-def _summary(row: sqlite3.Row, tags: Sequence[str]) -> ArticleSummary:
-    langs: tuple[Lang, ...] = tuple(json.loads(row["langs"]))
-    fields = {name: row[name] for name in row.keys() if name != "langs"}  # noqa: SIM118, a Row iterates its values
-    return ArticleSummary(**fields, langs=langs, tags=tuple(tags))
+def _summary(row: sqlite3.Row) -> ArticleSummary:
+    fields: dict[str, Any] = dict(zip(row.keys(), row, strict=True))
+    for name in ("langs", "tags"):
+        fields[name] = tuple(json.loads(fields[name]))
+    return ArticleSummary(**fields)
 
 
 def _where(filters: Filters, *, include_qa: bool) -> tuple[list[str], list[object]]:
