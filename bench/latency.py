@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from eval.baseline import Baseline
+from eval.rivals import PlainPipeline
 from rag.articles import find_files, read_article
 from rag.embedding import UseEmbedding
 from rag.text import identify
@@ -29,7 +29,7 @@ def main() -> int:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "articles").resolve()
     articles = [read_article(path, folder) for path in find_files(folder)]
     questions = [pair.question.text for article in articles for section in article.sections for pair in section.qa]
-    rival = Baseline(articles, UseEmbedding())
+    rival = PlainPipeline(articles, UseEmbedding())
     with tempfile.TemporaryDirectory() as data:
         command = [sys.executable, "chat_app.py", "--port", "0", "--articles", str(folder), "--data-dir", data]
         for state in ("empty index", "full index"):

@@ -1,4 +1,4 @@
-"""The evaluation on the command line: ``python -m eval run`` and ``python -m eval compare``."""
+"""The evaluation on the command line; ``python -m eval --help`` lists the commands."""
 
 from __future__ import annotations
 
@@ -8,35 +8,44 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval import dataset
-from eval.compare import compare, load_results, print_comparison
-from eval.report import console_for, print_report, write_run
-from eval.runner import Plan, run
+from eval import commands
+from eval.summary import MEASURES
 from rag.errors import RagError
-from rag.settings import load_settings
+from rag.types import LANGS
 
 WORST = 20
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when all went well, 1 when a case failed, 2 when nothing could be done."""
+    """Run one command; 0 when all went well, 1 when a run is not what it should be, 2 when nothing could be done."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a Windows console may know no Chinese
     args = _parser().parse_args(argv)
     try:
-        return _compare(args) if args.command == "compare" else _run(args)
+        return int(args.does(args))
     except (RagError, OSError) as error:  # an OSError says which file it is about
-        _warn(f"error: {error}")
+        commands.warn(f"error: {error}")
         return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m eval", description="Measures the answers over a folder of articles."
     )
-    commands = parser.add_subparsers(dest="command", required=True)
-    ask = commands.add_parser("run", help="ask every question and score the answers")
+    parts = parser.add_subparsers(dest="command", required=True)
+    _add_run(parts.add_parser("run", help="ask every question and score the answers"))
+    _add_compare(parts.add_parser("compare", help="what changed from run A to run B, and which questions got worse"))
+    _add_report(parts.add_parser("report", help="print a run again and write its report anew"))
+    _add_cases(parts.add_parser("cases", help="questions from what people said of answers"))
+    _add_import(parts.add_parser("import", help="articles and questions from a public set"))
+    return parser
+
+
+def _add_run(ask: argparse.ArgumentParser) -> None:
+    ask.set_defaults(does=commands.run_command)
     ask.add_argument("--articles", type=Path, metavar="DIR", help="articles to ask about (default: RAG_ARTICLES)")
     ask.add_argument(
         "--questions",
@@ -48,16 +57,72 @@ def _parser() -> argparse.ArgumentParser:
         "(default: the articles' own questions and answers, and some that no article answers)",
     )
     ask.add_argument("--answerer", choices=("extractive", "llm"), help="who answers (default: as the settings say)")
-    ask.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: runs/<UTC time>-<name>)")
-    ask.add_argument("--baseline", action="store_true", help="ask a plain LlamaIndex and Chroma pipeline too")
+    ask.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: RAG_RUNS/<UTC time>-<name>)")
+    ask.add_argument(
+        "--baseline",
+        action="store_true",
+        help="ask a plain LlamaIndex and Chroma pipeline too, and either half of our search alone",
+    )
+    ask.add_argument(
+        "--qa",
+        choices=("without", "both"),
+        default="without",
+        help="both: ask also with the articles' own questions and answers in the index, side by side; the figures "
+        "with them measure nothing but that they are found (default: %(default)s)",
+    )
     ask.add_argument("--limit", type=_positive, metavar="N", help="ask a fixed sample of N questions (default: all)")
-    both = commands.add_parser("compare", help="what changed from run A to run B, and which questions got worse")
+    ask.add_argument(
+        "--fail-under",
+        type=_bound,
+        metavar="MEASURE=X",
+        action="append",
+        default=[],
+        help="exit with 1 when the mean of a measure is below X, e.g. hit@1=0.9; may be given more than once",
+    )
+    ask.add_argument("--resume", type=Path, metavar="DIR", help="go on with the run that was stopped in this folder")
+
+
+def _add_compare(both: argparse.ArgumentParser) -> None:
+    both.set_defaults(does=commands.compare_command)
     both.add_argument("a", type=Path, metavar="A", help="folder or results.json of the run before")
     both.add_argument("b", type=Path, metavar="B", help="folder or results.json of the run after")
     both.add_argument(
         "--worst", type=_positive, metavar="N", default=WORST, help="questions listed (default: %(default)s)"
     )
-    return parser
+
+
+def _add_report(report: argparse.ArgumentParser) -> None:
+    report.set_defaults(does=commands.report_command)
+    report.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
+
+
+def _add_cases(cases: argparse.ArgumentParser) -> None:
+    parts = cases.add_subparsers(dest="what", required=True)
+    drafts = parts.add_parser("from-feedback", help="drafts of questions from the answers that people rated")
+    drafts.set_defaults(does=commands.feedback_command)
+    drafts.add_argument("--data-dir", type=Path, metavar="DIR", help="where the feedback is (default: RAG_DATA_DIR)")
+    drafts.add_argument(
+        "--out", type=Path, metavar="FILE", required=True, help="questions file that drafts are added to"
+    )
+    look = parts.add_parser("review", help="look at each draft and keep or drop it; only what is kept is asked")
+    look.set_defaults(does=commands.review_command)
+    look.add_argument("file", type=Path, metavar="FILE", help="questions file with drafts")
+
+
+def _add_import(importer: argparse.ArgumentParser) -> None:
+    parts = importer.add_subparsers(dest="what", required=True)
+    squad = parts.add_parser("squad", help="a file in the form of SQuAD: XQuAD, MLQA, CMRC, GermanQuAD, DRCD, SQuAD 2")
+    squad.set_defaults(does=commands.squad_command)
+    squad.add_argument("file", type=Path, metavar="FILE", help="the set's JSON file")
+    squad.add_argument("--lang", choices=LANGS, required=True, help="language of the questions")
+    squad.add_argument("--context-lang", choices=LANGS, help="language of the texts (default: that of the questions)")
+    beir = parts.add_parser("beir", help="a folder in the form of BEIR: corpus.jsonl, queries.jsonl, qrels/")
+    beir.set_defaults(does=commands.beir_command)
+    beir.add_argument("folder", type=Path, metavar="DIR", help="the set's folder")
+    beir.add_argument("--lang", choices=LANGS, default="en", help="language of the questions (default: %(default)s)")
+    beir.add_argument("--split", default="test", help="which judgements: qrels/<SPLIT>.tsv (default: %(default)s)")
+    for part in (squad, beir):
+        part.add_argument("--out", type=Path, metavar="DIR", required=True, help="where articles and questions go")
 
 
 def _positive(text: str) -> int:
@@ -67,34 +132,14 @@ def _positive(text: str) -> int:
     return number
 
 
-def _run(args: argparse.Namespace) -> int:
-    settings = load_settings(articles=args.articles)
-    # The folder's name is part of what an article's id is made of, and "." has none.
-    folder = settings.articles.resolve()
-    articles, problems = dataset.read_articles(folder)
-    cases = dataset.choose_cases(articles, args.questions, args.limit)
-    problems += dataset.unknown_sources(cases, articles)
-    for problem in problems:
-        _warn(f"warning: {problem}")
-    plan = Plan(folder.name, folder, tuple(cases), answerer=args.answerer, baseline=args.baseline)
-    done = run(plan, settings, articles)
-    print_report(done, console_for(sys.stdout))  # first: a folder that cannot be written must not cost the figures
-    out = args.out or Path("runs") / f"{done.started:%Y%m%dT%H%M%SZ}-{done.name}"
-    write_run(done, out)
-    sys.stdout.write(f"results: {out}\n")
-    for result in done.failed:
-        _warn(f"failed: {result.case.id}: {result.error}")
-    return 1 if done.failed else 0
-
-
-def _compare(args: argparse.Namespace) -> int:
-    found = compare(load_results(args.a), load_results(args.b))
-    print_comparison(found, console_for(sys.stdout), worst=args.worst)
-    return 0
-
-
-def _warn(line: str) -> None:
-    sys.stderr.write(line + "\n")
+def _bound(text: str) -> tuple[str, float]:
+    measure, _, value = text.partition("=")
+    if measure not in MEASURES:
+        raise argparse.ArgumentTypeError(f"there is no measure {measure!r}; there are {', '.join(MEASURES)}")
+    try:
+        return measure, float(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"write {measure}=0.9, not {text!r}") from error
 
 
 if __name__ == "__main__":

@@ -2,53 +2,43 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from itertools import zip_longest
 
 from rich.console import Console
-from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
 
 from eval.dataset import DatasetError
 from eval.metrics import Estimate, estimate_mean
-from eval.report import RESULTS, table
-from eval.summary import AUC, MEASURES, Estimates
+from eval.records import Record, Values
+from eval.runner import Run
+from eval.scorers import LOWER_IS_BETTER
+from eval.summary import AUC, PER_CASE, Estimates
+from eval.tables import table
 from rag.types import LANGS
-
-PER_CASE = tuple(measure for measure in MEASURES if measure != AUC)
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One case of a run as it was written. ``values`` has the measures that apply."""
-
-    id: str
-    question: str
-    lang: str
-    values: dict[str, float]
-    error: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Worse:
     """A case that lost from A to B: the measures that fell, as (measure, before, after), or its new error."""
 
-    id: str
-    question: str
+    before: Record
+    after: Record
     falls: tuple[tuple[str, float, float], ...]
-    error: str | None = None
 
     @property
     def loss(self) -> float:
-        """How much it lost over all measures; an error loses most."""
-        return float("inf") if self.error else sum(before - after for _, before, after in self.falls)
+        """How much it lost over all measures; a wrong verdict loses more than any, an error most."""
+        if self.after.error:
+            return float("inf")
+        return sum(abs(before - after) + 100 * (measure == "right") for measure, before, after in self.falls)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """B minus A, over the cases that both runs asked; above zero is better."""
+    """B minus A, over the cases that both runs asked; above zero is better, but for measures of which less is."""
 
     pairs: int
     only_a: int
@@ -56,88 +46,111 @@ class Comparison:
     overall: Estimates
     by_lang: dict[str, Estimates]
     worse: tuple[Worse, ...]  # most lost first
+    warnings: tuple[str, ...]
 
 
-def load_results(path: Path) -> dict[str, Result]:
-    """The cases of a run by id, from its folder or its ``results.json``.
-
-    Raises:
-        DatasetError: there is none, or it is not of this form.
-    """
-    file = path / RESULTS if path.is_dir() else path
-    try:
-        cases = json.loads(file.read_text(encoding="utf-8"))["cases"]
-        results = [_result(case) for case in cases]
-    except OSError as error:
-        raise DatasetError(f"{file}: cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(f"{file}: is no results file of a run ({type(error).__name__}: {error})") from error
-    return {result.id: result for result in results}
-
-
-def _result(case: Mapping[str, Any]) -> Result:
-    values = {measure: score["value"] for measure, score in case["scores"].items() if score["value"] is not None}
-    return Result(case["id"], case["question"], case["question_lang"], values, case.get("error"))
-
-
-def compare(a: Mapping[str, Result], b: Mapping[str, Result]) -> Comparison:
+def compare(a: Run, b: Run) -> Comparison:
     """Pair the cases by id; a measure's difference counts where it applies in both runs.
 
     Raises:
         DatasetError: no case is in both.
     """
-    pairs = [(a[id_], b[id_]) for id_ in a if id_ in b]
+    known = {record.case.id: record for record in b.records}
+    pairs = [(record, known[record.case.id]) for record in a.records if record.case.id in known]
     if not pairs:
         raise DatasetError("the two runs have no case in common")
-    langs = [lang for lang in LANGS if any(before.lang == lang for before, _ in pairs)]
+    langs = [lang for lang in LANGS if any(before.case.question_lang == lang for before, _ in pairs)]
     worse = [lost for before, after in pairs if (lost := _worse(before, after))]
     return Comparison(
         pairs=len(pairs),
-        only_a=len(a) - len(pairs),
-        only_b=len(b) - len(pairs),
+        only_a=len(a.records) - len(pairs),
+        only_b=len(b.records) - len(pairs),
         overall=_differences(pairs),
-        by_lang={lang: _differences([pair for pair in pairs if pair[0].lang == lang]) for lang in langs},
+        by_lang={lang: _differences([pair for pair in pairs if pair[0].case.question_lang == lang]) for lang in langs},
         worse=tuple(sorted(worse, key=lambda lost: -lost.loss)),
+        warnings=tuple(_warnings(a, b)),
     )
 
 
-def _differences(pairs: Sequence[tuple[Result, Result]]) -> Estimates:
+def _warnings(a: Run, b: Run) -> list[str]:
+    """What makes a difference mean something else than a better or worse assistant."""
+    told = [
+        f"{name} is not valid: {run.summary.leaked} questions leaked"
+        for name, run in zip("AB", (a, b), strict=True)
+        if run.summary.leaked
+    ]
+    if a.cases_checksum != b.cases_checksum:
+        told.append("the questions or their golds differ")
+    if a.articles_checksum != b.articles_checksum:
+        told.append("the articles differ")
+    differ = [
+        f"{key} {a.settings.get(key)!r} → {b.settings.get(key)!r}"
+        for key in ("embed_model", "answerer", "chat_model")
+        if a.settings.get(key) != b.settings.get(key)
+    ]
+    return told + ([f"settings differ: {', '.join(differ)}"] if differ else [])
+
+
+def _differences(pairs: Sequence[tuple[Record, Record]]) -> Estimates:
     # Resampling differences, not the two runs apart, is what makes the interval a paired one.
-    paired = {
-        measure: estimate_mean(
-            [
-                after.values[measure] - before.values[measure]
-                for before, after in pairs
-                if measure in before.values and measure in after.values
-            ]
-        )
-        for measure in PER_CASE
-    }
+    paired: Estimates = {}
+    for measure in PER_CASE:
+        both = ((_value(before.values, measure), _value(after.values, measure)) for before, after in pairs)
+        paired[measure] = estimate_mean([b - a for a, b in both if a is not None and b is not None])
     return {**paired, AUC: None}  # of a whole run, so it has no pairs
 
 
-def _worse(before: Result, after: Result) -> Worse | None:
-    if after.error and not before.error:
-        return Worse(after.id, after.question, (), after.error)
-    falls = tuple(
-        (measure, before.values[measure], after.values[measure])
-        for measure in PER_CASE
-        if measure in before.values and after.values.get(measure, 1.0) < before.values[measure]
-    )
-    return Worse(after.id, after.question, falls) if falls else None
+def _value(values: Values | None, measure: str) -> float | None:
+    return values.get(measure) if values else None
+
+
+def _worse(before: Record, after: Record) -> Worse | None:
+    if after.error:
+        return None if before.error else Worse(before, after, ())
+    falls = []
+    for measure in PER_CASE:
+        a, b = _value(before.values, measure), _value(after.values, measure)
+        if a is not None and b is not None and (b > a if measure in LOWER_IS_BETTER else b < a):
+            falls.append((measure, a, b))
+    return Worse(before, after, tuple(falls)) if falls else None
 
 
 def print_comparison(found: Comparison, console: Console, *, worst: int) -> None:
-    """The differences as a table, then the ``worst`` cases that lost most."""
+    """The differences as a table, then the ``worst`` cases that lost most with both answers side by side."""
     alone = f"; {found.only_a} only in A, {found.only_b} only in B" if found.only_a or found.only_b else ""
     console.print(f"B − A over {found.pairs} cases in both runs{alone}", highlight=False)
+    for warning in found.warnings:
+        console.print(f"note: {warning}", markup=False, highlight=False)
     console.print(table("by language of the question", {**found.by_lang, "all": found.overall}, difference))
+    console.print("* zero is outside of the interval; of `dropped` less is better", markup=False, highlight=False)
     console.print(f"cases that got worse: {len(found.worse)}", highlight=False)
     for lost in found.worse[:worst]:
-        falls = ", ".join(f"{name} {before:.2f} → {after:.2f}" for name, before, after in lost.falls)
-        console.print(escape(f"  {lost.id}  {lost.question}\n    {lost.error or falls}"), highlight=False)
+        console.print(side_by_side(lost))
     if len(found.worse) > worst:
         console.print(f"  … and {len(found.worse) - worst} more", highlight=False)
+
+
+def side_by_side(lost: Worse) -> Table:
+    """What a case was answered in A and in B, and what fell."""
+    case = lost.after.case
+    shown = Table("A", "B", title=Text(f"{case.id}  {case.question}"), title_justify="left", expand=True)
+    shown.add_row(Text(answer_text(lost.before)), Text(answer_text(lost.after)))
+    if case.answers:
+        shown.caption = Text(f"gold: {case.answers[0]}")
+        shown.caption_justify = "left"
+    falls = [f"{name} {before:.2f} → {after:.2f}" for name, before, after in lost.falls]
+    half = (len(falls) + 1) // 2
+    for left, right in zip_longest(falls[:half], falls[half:], fillvalue=""):
+        shown.add_row(Text(left), Text(right))
+    return shown
+
+
+def answer_text(record: Record) -> str:
+    """The answer of a record, its refusal, or its error."""
+    if record.error or record.answer is None:
+        return f"failed: {record.error}"
+    mark = "" if record.answer["answered"] else "refused: "
+    return f"{mark}{record.answer['answer']}"
 
 
 def difference(estimate: Estimate | None) -> str:

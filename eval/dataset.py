@@ -43,6 +43,12 @@ class Case:
     truncated: bool = False
     article_ids: tuple[str, ...] = ()
     also_links: tuple[str, ...] = ()
+    reviewed: bool = True  # a draft that no person has looked at yet is not asked
+
+    @property
+    def gold_total(self) -> int:
+        """How many articles are to be found. An article's own case names its article twice, by link and by id."""
+        return len(self.source_links) or len(self.article_ids)
 
     @property
     def has_gold_article(self) -> bool:
@@ -57,6 +63,19 @@ class Case:
         (True, True, False)
         """
         return article_id in self.article_ids or url in (*self.source_links, *self.also_links)
+
+    def gold_key(self, article_id: str, url: str | None) -> str | None:
+        """Which of the articles to be found this is; None for others, those of ``also_links`` among them.
+
+        >>> case = Case("1", "Who?", "en", source_links=("https://a.example/1",), article_ids=("seven",))
+        >>> case.gold_key("two", "https://a.example/1"), case.gold_key("seven", None), case.gold_key("two", None)
+        ('https://a.example/1', 'https://a.example/1', None)
+        """
+        if url in self.source_links:
+            return url
+        if article_id not in self.article_ids:
+            return None
+        return self.source_links[0] if self.source_links else article_id
 
 
 def read_articles(folder: Path) -> tuple[list[Article], list[str]]:
@@ -76,8 +95,12 @@ def read_articles(folder: Path) -> tuple[list[Article], list[str]]:
     return articles, problems
 
 
-def choose_cases(articles: Sequence[Article], questions: Sequence[Path], limit: int | None = None) -> list[Case]:
+def choose_cases(
+    articles: Sequence[Article], questions: Sequence[Path], problems: list[str], limit: int | None = None
+) -> list[Case]:
     """The cases of these files; without any, the articles' own, and some that no article answers.
+
+    What is odd about them is added to ``problems``, a line each.
 
     Raises:
         DatasetError: a file or line is no good, an id is there twice, or there is nothing to ask.
@@ -87,7 +110,35 @@ def choose_cases(articles: Sequence[Article], questions: Sequence[Path], limit: 
         raise DatasetError("the articles have no questions and answers of their own; give --questions FILE")
     cases = [case for file in questions for case in load_questions(file)] or [*own, *unanswerable_cases()]
     check_ids(cases)
+    cases = reviewed_cases(cases, problems)
+    problems += unknown_sources(cases, articles)
     return sample(cases, limit) if limit else cases
+
+
+def reviewed_cases(cases: Sequence[Case], problems: list[str]) -> list[Case]:
+    """The cases that may be asked; a line is added to ``problems`` when drafts are left out.
+
+    Raises:
+        DatasetError: all of them are drafts.
+    """
+    kept = [case for case in cases if case.reviewed]
+    drafts = len(cases) - len(kept)
+    if drafts:
+        hint = "`python -m eval cases review FILE` shows them to you"
+        if not kept:
+            raise DatasetError(f"none of the {drafts} questions was reviewed and kept by a person yet; {hint}")
+        problems.append(f"questions left out because no person has reviewed and kept them: {drafts}; {hint}")
+    return kept
+
+
+def gold_langs(articles: Iterable[Article]) -> dict[str, str]:
+    """The language of each article by its link and by its id; several are joined: ``zh+en``."""
+    langs: dict[str, str] = {}
+    for article in articles:
+        for key in (article.id, article.url):
+            if key:
+                langs.setdefault(key, "+".join(article.langs))
+    return langs
 
 
 def unknown_sources(cases: Iterable[Case], articles: Iterable[Article]) -> list[str]:
@@ -176,6 +227,7 @@ def parse_case(value: object) -> Case:
         truncated=_flag(value, "truncated", default=False),
         article_ids=_texts(value, "article_ids"),
         also_links=_texts(value, "also_links"),
+        reviewed=_flag(value, "reviewed", default=True),
     )
 
 

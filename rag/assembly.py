@@ -21,6 +21,7 @@ from rag.dense import DenseIndex, Progress
 from rag.embedding import Embedder, UseEmbedding
 from rag.engine import CitedQueryEngine
 from rag.errors import EmbeddingError, LockedError
+from rag.feedback import FeedbackStore
 from rag.ingestion import Ingestor, IngestReport, Step, stamp_of
 from rag.locks import OwnerLock
 from rag.ranking import WithoutTwins
@@ -30,6 +31,9 @@ from rag.store import Store
 from rag.text import identify
 
 log = logging.getLogger(__name__)
+
+STORE_FILE = "articles.sqlite3"  # the truth, in the data folder
+FEEDBACK_FILE = "feedback.sqlite3"  # answers and what people said of them, in the same folder
 
 
 def app_version() -> str:
@@ -83,6 +87,7 @@ def open_assistant(settings: Settings) -> Assistant:
         lock.release()
         raise
     engine = CitedQueryEngine(HybridRetriever(store, dense, embedder), [WithoutTwins()], ExtractiveAnswerer())
+    feedback = FeedbackStore(settings.data_dir / FEEDBACK_FILE)
     dense.follow()
     # Loads weights and language model now, on the other core, rather than in the first user's question.
     threading.Thread(target=_warm_up, args=(embedder,), name="warm-up", daemon=True).start()
@@ -90,6 +95,7 @@ def open_assistant(settings: Settings) -> Assistant:
     def close() -> None:
         dense.close()
         store.close()
+        feedback.close()
         lock.release()
 
     return Assistant(
@@ -101,6 +107,7 @@ def open_assistant(settings: Settings) -> Assistant:
         model=None,
         version=app_version(),
         on_close=close,
+        feedback=feedback,
     )
 
 
@@ -132,7 +139,7 @@ def run_ingest(
     writer.acquire("start a second ingest")
     try:
         embedder = open_embedder(settings)
-        store = Store(settings.data_dir / "articles.sqlite3")
+        store = Store(settings.data_dir / STORE_FILE)
         try:
             if rebuild and not dry_run:
                 paths = [
@@ -168,7 +175,7 @@ def _derive(settings: Settings, store: Store, embedder: Embedder, progress: Step
 
 
 def _open_store(settings: Settings, embedder: Embedder) -> Store:
-    store = Store(settings.data_dir / "articles.sqlite3")
+    store = Store(settings.data_dir / STORE_FILE)
     try:
         store.check_stamp(stamp_of(embedder))
     except BaseException:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rag.dense import DenseIndex
 from rag.engine import CitedQueryEngine, refuse
-from rag.errors import QuestionError
+from rag.errors import FeedbackError, QuestionError
+from rag.feedback import FeedbackStore, Rating, Verdict
 from rag.nodes import Question, passage_of
 from rag.store import Store
 from rag.text import identify
@@ -27,6 +28,7 @@ class Assistant:
         model: str | None,
         version: str,
         on_close: Callable[[], None],
+        feedback: FeedbackStore | None = None,
     ) -> None:
         self._store = store
         self._dense = dense
@@ -36,6 +38,7 @@ class Assistant:
         self._model = model
         self._version = version
         self._on_close = on_close
+        self._feedback = feedback
 
     def ask(
         self,
@@ -47,7 +50,7 @@ class Assistant:
         include_qa: bool = True,
         answerer: AnswererName | None = None,
     ) -> Answer:
-        """A proven answer, or a refusal in the question's language.
+        """A proven answer, or a refusal in the question's language. It is kept, so that it can be rated.
 
         Raises:
             QuestionError: the answerer asked for is not set up.
@@ -57,11 +60,24 @@ class Assistant:
         if sure < 0.5 and history:  # a bare name: the language of the conversation
             lang = identify(next((t.content for t in reversed(history) if t.role == "user"), question))[0]
         if not any(c.isalnum() for c in question):
-            return refuse(question, lang, "question_empty")
+            return self._kept(refuse(question, lang, "question_empty"))
         if not self._store.count()[1]:
-            return refuse(question, lang, "empty_index")
+            return self._kept(refuse(question, lang, "empty_index"))
         asked = Question(question.strip(), lang=lang, filters=filters or Filters(), top_k=top_k, include_qa=include_qa)
-        return engine.ask(asked)
+        return self._kept(engine.ask(asked))
+
+    def rate(
+        self, answer_id: str, rating: Verdict, comment: str | None = None, correct_answer: str | None = None
+    ) -> None:
+        """Keep what someone says of an answer; of a refusal, ``up`` says that refusing was right.
+
+        Raises:
+            UnknownAnswerError: no answer with this id is kept.
+            FeedbackError: the feedback can't be written.
+        """
+        if self._feedback is None:
+            raise FeedbackError("no feedback is kept here; give the assistant a FeedbackStore")
+        self._feedback.rate(Rating(answer_id, rating, comment, correct_answer))
 
     def search(
         self, query: str, *, filters: Filters | None = None, top_k: int = 10, include_qa: bool = True
@@ -105,6 +121,12 @@ class Assistant:
     def close(self) -> None:
         """Let go of the index; safe to call twice."""
         self._on_close()
+
+    def _kept(self, answer: Answer) -> Answer:
+        if self._feedback is not None:
+            settings = {"embed_model": self._embed_model, "answerer": answer.answerer, "model": answer.model}
+            self._feedback.record(answer, settings | {"version": self._version})
+        return answer
 
     def _engine(self, name: AnswererName) -> CitedQueryEngine:
         engine = self._engines.get(name)

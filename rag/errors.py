@@ -29,5 +29,29 @@ class EmbeddingError(RagError):
     """The embedding model failed or answered with something that is no vector."""
 
 
+class ChatModelError(RagError):
+    """The server of a language model failed, or sent something that is no reply. Another call may do better."""
+
+
+class ChatModelSetupError(ChatModelError):
+    """The address, the key or the name of a language model is wrong: no call could do better."""
+
+
+class ReplyError(ChatModelError):
+    """A language model's reply was cut off or empty. ``text`` is what there is of it."""
+
+    def __init__(self, message: str, text: str = "") -> None:
+        super().__init__(message)
+        self.text = text
+
+
 class QuestionError(RagError):
     """A question asks for something that this installation does not have. The message names it."""
+
+
+class FeedbackError(RagError):
+    """The file of answers and ratings can't be read or written. The message names it; answers go on without it."""
+
+
+class UnknownAnswerError(RagError):
+    """A rating is for an answer that is not kept. The message says what to do."""

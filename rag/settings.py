@@ -32,6 +32,10 @@ class Settings(BaseSettings):
         None, description="sent as a bearer token to the proxy in front of that server"
     )
     embed_model: str = Field("local", description="local, local-fast, or openai:<model> asked through OPENAI_BASE_URL")
+    judge_model: str | None = Field(
+        None,
+        description="model that grades answers in an evaluation, asked through OPENAI_BASE_URL; empty: none",
+    )
     host: str = Field("127.0.0.1", description="address that the page and the API listen on")
     port: int = Field(7860, ge=0, le=65535, description="their port; 0 takes a free one")
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
@@ -41,6 +45,7 @@ class Settings(BaseSettings):
         (), description="comma list of name:password for the page; empty: no login, on loopback only"
     )
     max_question_chars: int = Field(2000, ge=1, le=100_000, description="longest question, in characters")
+    runs: Path = Field(Path("runs"), description="folder of evaluation runs, which the page lists")
     openai_base_url: str | None = Field(
         None, validation_alias=AliasChoices("OPENAI_BASE_URL"), description="OpenAI-compatible server"
     )

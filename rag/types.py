@@ -233,6 +233,27 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What was asked of language models: calls, replies cut off or empty among them, and tokens in and out.
+
+    ``cost`` is in the currency of the prices that were set; None where none was.
+    """
+
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float | None = None
+
+    def plus(self, tokens_in: int, tokens_out: int) -> Usage:
+        """With one more call.
+
+        >>> Usage(1, 10, 5).plus(3, 2)
+        Usage(calls=2, tokens_in=13, tokens_out=7, cost=None)
+        """
+        return Usage(self.calls + 1, self.tokens_in + tokens_in, self.tokens_out + tokens_out, self.cost)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The one answer that page, API and evaluation show. Either sentences with citations, or a refusal."""
 
@@ -251,6 +272,7 @@ class Answer:
     model: str | None = None
     standalone_question: str | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
+    usage: Usage | None = None  # None: no language model was asked
     passages: tuple[Passage, ...] = ()  # everything retrieved, best first
 
     def to_dict(self, *, include_passages: bool = False) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from web_fakes import write_run
 
 from chat_app import main
 
@@ -95,17 +96,24 @@ def articles(url: str) -> int:
         return int(json.load(response)["articles"])
 
 
-def test_with_users_the_page_asks_who_is_there(options: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_users_the_page_and_its_reports_ask_who_is_there(
+    options: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_run(tmp_path / "measured", "a")
+    monkeypatch.setenv("RAG_RUNS", "measured")
     monkeypatch.setenv("RAG_USERS", "anna:secret")
     command = [sys.executable, str(ROOT / "chat_app.py"), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
         url = address(started)
-        with pytest.raises(urllib.error.HTTPError, match="401"):
-            urllib.request.urlopen(f"{url}/config")
+        for path in ("config", "evaluation/a/report.html"):
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                urllib.request.urlopen(f"{url}/{path}")
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         browser.open(f"{url}/login", data=b"username=anna&password=secret").close()
         with browser.open(f"{url}/config") as response:
             assert response.status == 200
+        with browser.open(f"{url}/evaluation/a/report.html") as response:
+            assert "Report of a" in response.read().decode()
         started.terminate()
         started.communicate(timeout=20)
 

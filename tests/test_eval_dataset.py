@@ -135,19 +135,19 @@ def test_no_folder_answers_eight_questions_of_each_language() -> None:
 
 
 def test_own_questions_are_asked_with_some_that_have_no_answer() -> None:
-    kinds = Counter(case.answerable for case in choose_cases([article()], []))
+    kinds = Counter(case.answerable for case in choose_cases([article()], [], []))
     assert kinds == {True: 2, False: 24}
 
 
 def test_a_questions_file_stands_alone(tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl"
     path.write_text(line(), encoding="utf-8")
-    assert [case.id for case in choose_cases([article()], [path])] == ["1"]
+    assert [case.id for case in choose_cases([article()], [path], [])] == ["1"]
 
 
 def test_articles_without_questions_need_a_file() -> None:
     with pytest.raises(DatasetError, match="--questions"):
-        choose_cases([Article("1", "a.md", "A", "text", ())], [])
+        choose_cases([Article("1", "a.md", "A", "text", ())], [], [])
 
 
 def test_one_id_for_two_questions_is_refused() -> None:

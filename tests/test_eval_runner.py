@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eval_fakes import (
+    LANGS_OF,
     TEXTS,
     ScriptedAssistant,
     answer_from,
@@ -17,29 +20,44 @@ from eval_fakes import (
     passage,
     perfect,
     refusal,
+    same_or_nothing,
     unanswerable_cases,
 )
-from llama_index.core import MockEmbedding
-from llama_index.core.base.embeddings.base import BaseEmbedding
 
 from eval import runner
-from eval.baseline import Baseline, without_qa
+from eval.checkpoint import Checkpoint, load
 from eval.dataset import Case, choose_cases, read_articles
-from eval.report import to_json, write_run
-from eval.runner import CaseResult, Plan, Run, evaluate, run, throwaway_assistant
+from eval.progress import progress_bar
+from eval.records import Record, from_json, to_json
+from eval.results import load_run, run_json, write_run
+from eval.runner import Parties, Plan, Run, evaluate, run, throwaway_index
+from eval.scorers import JUDGE, LOWER_IS_BETTER, Tools
 from eval.summary import MEASURES, Summary, summarise
-from rag.articles import read_article
 from rag.errors import QuestionError
+from rag.ingestion import Step
 from rag.settings import Settings, load_settings
-from rag.types import Answer, Article
+from rag.types import Answer, AnswererName, Usage
 
 KNOWN = answerable_cases()
 CASES = [*KNOWN, *unanswerable_cases()]
+TOLD = [measure for measure in MEASURES if measure not in JUDGE]  # without a judge
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
-def summary_of(script: Mapping[str, Answer | Exception]) -> Summary:
-    results = evaluate(ScriptedAssistant(script), CASES)
-    return summarise([(result.case, result.ours) for result in results])
+def records_of(
+    assistant: ScriptedAssistant, cases: Sequence[Case] = CASES, answerer: AnswererName | None = None
+) -> tuple[Record, ...]:
+    parties = Parties(assistant, Tools(TEXTS.get, same_or_nothing, LANGS_OF), answerer)
+    return evaluate(parties, cases, progress_bar())
+
+
+def summary_of(script: Mapping[str, Answer | BaseException]) -> Summary:
+    return summarise(records_of(ScriptedAssistant(script)))
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it: lists and no tuples."""
+    return json.loads(json.dumps(value))
 
 
 def means(summary: Summary) -> dict[str, float | None]:
@@ -48,11 +66,14 @@ def means(summary: Summary) -> dict[str, float | None]:
 
 def test_a_perfect_assistant_has_full_marks_in_every_measure_and_language() -> None:
     summary = summary_of(perfect(CASES))
-    assert means(summary) == dict.fromkeys(MEASURES, 1.0)
-    assert {lang: len(found) for lang, found in summary.by_lang.items()} == dict.fromkeys(
-        ("zh", "en", "de"), len(MEASURES)
+    best = {measure: 0.0 if measure in LOWER_IS_BETTER else 1.0 for measure in TOLD}
+    assert {measure: mean for measure, mean in means(summary).items() if measure not in JUDGE} == best
+    assert list(summary.by_lang) == ["zh", "en", "de"]
+    for group in summary.by_lang.values():
+        assert {measure: group[measure].mean for measure in TOLD if group[measure]} == best  # type: ignore[union-attr]
+    assert {pair: found["hit@1"].mean for pair, found in summary.by_pair.items() if found["hit@1"]} == dict.fromkeys(
+        ("de→de", "en→en", "zh→zh"), 1.0
     )
-    assert all(found is None or found.mean == 1.0 for group in summary.by_lang.values() for found in group.values())
     assert list(summary.by_kind) == ["known", "unknown"]
 
 
@@ -67,7 +88,7 @@ def test_an_assistant_that_never_refuses_is_caught() -> None:
     script = {case.question: answer_from(case, case.id if case.answerable else "en1") for case in CASES}
     found = means(summary_of(script))
     assert (found["answer_rate"], found["refusal_recall"], found["refusal_precision"]) == (1.0, 0.0, None)
-    assert (found["quote_exact"], found["f1"]) == (1.0, 1.0)
+    assert (found["quote_exact"], found["token_f1"]) == (1.0, 1.0)
 
 
 def test_an_assistant_that_takes_the_wrong_article_is_caught() -> None:
@@ -79,34 +100,50 @@ def test_an_assistant_that_takes_the_wrong_article_is_caught() -> None:
 def test_an_assistant_whose_offsets_are_off_is_caught() -> None:
     off = {c.question: replace(answer_from(c, c.id), citations=(replace(citation(c.id), start=2),)) for c in KNOWN}
     found = means(summary_of({**perfect(CASES), **off}))
-    assert (found["quote_exact"], found["cited_sentences"], found["cited_gold"]) == (0.0, 1.0, 1.0)
+    assert (found["quote_exact"], found["citation_recall"], found["cited_gold"]) == (0.0, 1.0, 1.0)
 
 
 def test_the_articles_own_answers_are_shut_out() -> None:
     assistant = ScriptedAssistant(perfect(CASES))
-    evaluate(assistant, CASES, answerer="llm")
+    records_of(assistant, answerer="llm")
     assert assistant.asked == [(case.question, False, "llm") for case in CASES]
 
 
-@pytest.mark.parametrize("leak", ["passages", "citations"])
-def test_an_answer_key_that_leaks_all_the_same_fails_the_case(leak: str) -> None:
+@pytest.mark.parametrize("case", KNOWN, ids=lambda case: case.question_lang)
+@pytest.mark.parametrize("kind", ["qa", "body"])
+def test_a_passage_that_holds_the_question_fails_the_case(case: Case, kind: str) -> None:
+    leaking = replace(passage(case.id), text=f"- **{case.question}**\n  {TEXTS[case.id]}")
+    if kind == "qa":
+        leaking = replace(passage(case.id), kind="qa")
+    answer = replace(answer_from(case, case.id), passages=(leaking,))
+    (record,) = records_of(ScriptedAssistant({case.question: answer}), [case])
+    assert record.error is not None
+    assert f"passage {case.id}:0 of {case.id}.md holds the question nearly word for word (1.000" in record.error
+    summary = summarise([record])
+    assert (summary.leaked, summary.failed, summary.overall["hit@1"]) == (1, 1, None)
+
+
+def test_asked_both_ways_a_leak_is_shown_and_measured() -> None:
     case = KNOWN[0]
-    answer = answer_from(case, "en1")
-    if leak == "passages":
-        answer = replace(answer, passages=(*answer.passages, replace(passage("de1"), kind="qa")))
-    else:
-        answer = replace(answer, citations=(replace(citation("en1"), kind="qa"),))
-    (result,) = evaluate(ScriptedAssistant({case.question: answer}), [case])
-    assert result.error is not None
-    assert "include_qa=False" in result.error
+    answer = replace(answer_from(case, case.id), passages=(replace(passage(case.id), text=case.question),))
+    assistant = ScriptedAssistant({case.question: answer})
+    tools = Tools(TEXTS.get, same_or_nothing, LANGS_OF)
+    (record,) = evaluate(Parties(assistant, tools, with_qa=assistant), [case], progress_bar())
+    assert (record.error, record.leak) == (None, 1.0)
+    assert record.with_qa is not None
+    assert record.with_qa.scores["hit@1"] == 1.0
+    assert [include_qa for _, include_qa, _ in assistant.asked] == [False, True]
+    summary = summarise([record])
+    assert (summary.leaked, summary.failed) == (1, 0)
+    assert summary.with_qa is not None
 
 
 def test_a_case_that_raises_fails_and_the_run_goes_on() -> None:
-    script: dict[str, Answer | Exception] = {**perfect(CASES), CASES[1].question: ValueError("no vector")}
-    results = evaluate(ScriptedAssistant(script), CASES)
-    assert [result.case.id for result in results] == [case.id for case in CASES]
-    assert [result.error for result in results if result.error] == ["ValueError: no vector"]
-    summary = summarise([(result.case, result.ours) for result in results])
+    script: dict[str, Answer | BaseException] = {**perfect(CASES), CASES[1].question: ValueError("no vector")}
+    records = records_of(ScriptedAssistant(script))
+    assert [record.case.id for record in records] == [case.id for case in CASES]
+    assert [record.error for record in records if record.error] == ["ValueError: no vector"]
+    summary = summarise(records)
     assert (summary.cases, summary.failed) == (6, 1)
     hits = summary.overall["hit@1"]
     assert hits is not None
@@ -117,7 +154,7 @@ def test_an_answerer_that_is_not_set_up_stops_the_run_at_once() -> None:
     script = {case.question: QuestionError("answerer llm is not set up") for case in CASES}
     assistant = ScriptedAssistant(script)
     with pytest.raises(QuestionError):
-        evaluate(assistant, CASES, answerer="llm")
+        records_of(assistant, answerer="llm")
     assert len(assistant.asked) == 1
 
 
@@ -127,85 +164,20 @@ def test_an_interval_says_how_many_cases_it_rests_on() -> None:
     assert (counts["hit@1"], counts["refusal_recall"], counts["confidence_auc"]) == (3, 3, 6)
 
 
-class LengthEmbedding(MockEmbedding):
-    """A vector that a person can tell: which of three words a text holds."""
-
-    def _vector(self, text: str) -> list[float]:
-        return [0.1 + text.count("apple"), 0.1 + text.count("梨"), 0.1 + text.count("Pflaume")]
-
-    def _get_text_embedding(self, text: str) -> list[float]:
-        return self._vector(text)
-
-    def _get_query_embedding(self, query: str) -> list[float]:
-        return self._vector(query)
-
-
-def fruit_articles(folder: Path) -> list[Article]:
-    texts = {
-        "apple.md": "[Source Link](https://news.example/apple)\n\nThe apple is red. It is round. It grows. It falls."
-        "\n\n## Questions & Answers:\n- Which fruit is a plum, Pflaume?\n   - Answer: The Pflaume Pflaume Pflaume.\n",
-        "pear.md": "[原文链接](https://news.example/pear)\n\n梨是绿色的。梨很甜。\n",
-        "plum.md": "[Quelle](https://news.example/plum)\n\nDie Pflaume ist blau. Sie ist süß.\n",
-    }
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return [read_article(folder / name, folder) for name in texts]
-
-
-def fruit_embedder() -> BaseEmbedding:
-    return LengthEmbedding(embed_dim=3)
-
-
-def test_the_baseline_does_not_see_the_answer_key(tmp_path: Path) -> None:
-    apple = fruit_articles(tmp_path)[0]
-    assert sum(len(section.qa) for section in apple.sections) == 1
-    text = without_qa(apple)
-    assert "Pflaume" not in text
-    assert "The apple is red." in text
-
-
-def test_the_baseline_ranks_by_cosine_and_says_the_first_three_sentences(tmp_path: Path) -> None:
-    rival = Baseline(fruit_articles(tmp_path), fruit_embedder())
-    answer = rival.ask("Pflaume?", "de")
-    assert answer.passages[0].url == "https://news.example/plum"
-    assert len(answer.passages) == 3
-    assert answer.passages[0].score == pytest.approx(1.0)
-    assert answer.answered
-    assert len(rival.ask("apple?", "en").sentences) == 3
-    assert "Die Pflaume ist blau." in answer.answer
-
-
-def test_two_baselines_in_one_process_do_not_mix(tmp_path: Path) -> None:
-    articles = fruit_articles(tmp_path)
-    Baseline(articles, fruit_embedder())
-    alone = Baseline(articles[1:2], fruit_embedder())
-    assert [found.url for found in alone.search("apple?")] == ["https://news.example/pear"]
-
-
-def test_a_rival_is_scored_on_what_it_has(tmp_path: Path) -> None:
-    case = Case("1", "Pflaume?", "de", ("blau",), ("https://news.example/plum",))
-    assistant = ScriptedAssistant({case.question: refusal(case)})
-    rival = Baseline(fruit_articles(tmp_path), fruit_embedder())
-    (result,) = evaluate(assistant, [case], rival=rival)
-    assert result.rival is not None
-    values = {measure: score.value for measure, score in result.rival.scores.items()}
-    assert (values["hit@1"], values["contains"], values["answer_rate"]) == (1.0, 1.0, 1.0)
-    assert "quote_exact" not in values
-
-
 # --- A whole run, with everything around it replaced -------------------------------------------------------
 
 
 class Stage:
     """Stands in for the assembly: remembers the settings that the index was made with."""
 
-    def __init__(self, script: Mapping[str, Answer | Exception]) -> None:
+    def __init__(self, script: Mapping[str, Answer | BaseException]) -> None:
         self.assistant = ScriptedAssistant(script)
         self.settings: list[Settings] = []
         self.ingested: list[Path] = []
 
-    def run_ingest(self, settings: Settings, paths: Sequence[Path], *, include_qa: bool) -> None:
+    def run_ingest(self, settings: Settings, paths: Sequence[Path], *, include_qa: bool, progress: Step) -> None:
         assert not include_qa
+        progress("news", 1, 1)
         assert settings.data_dir.is_dir()
         self.settings.append(settings)
         self.ingested.extend(paths)
@@ -235,20 +207,23 @@ def secret_settings(data_dir: Path) -> Settings:
 
 
 def test_the_index_of_a_run_is_its_own_and_is_thrown_away(tmp_path: Path, stage: Stage) -> None:
-    open_inside: list[bool] = []
-    with throwaway_assistant(secret_settings(tmp_path / "people"), tmp_path / "news"):
-        open_inside.append(not stage.assistant.closed)
-    assert (open_inside, stage.assistant.closed) == ([True], True)
+    with throwaway_index(secret_settings(tmp_path / "people"), tmp_path / "news", progress_bar()) as folder:
+        assert folder.is_dir()
     assert stage.ingested == [tmp_path / "news"]
     used = stage.settings[-1]
-    assert (used.chroma_url, used.articles) == (None, tmp_path / "news")
-    assert used.data_dir != tmp_path / "people"
-    assert not used.data_dir.exists()
+    assert (used.chroma_url, used.data_dir) == (None, folder)
+    assert folder != tmp_path / "people"
+    assert not folder.exists()
+
+
+def plan_of(tmp_path: Path, cases: Sequence[Case] = CASES, *, baseline: bool = False) -> Plan:
+    return Plan("news", tmp_path / "news", tuple(cases), NOON, baseline=baseline)
 
 
 def whole_run(stage: Stage, tmp_path: Path) -> Run:
-    plan = Plan("news", tmp_path / "news", tuple(CASES))
-    return run(plan, secret_settings(tmp_path), [])
+    done = run(plan_of(tmp_path), secret_settings(tmp_path), [])
+    assert stage.assistant.closed
+    return done
 
 
 def test_a_run_knows_what_it_was_made_with_and_keeps_no_secret(tmp_path: Path, stage: Stage) -> None:
@@ -256,7 +231,7 @@ def test_a_run_knows_what_it_was_made_with_and_keeps_no_secret(tmp_path: Path, s
     assert done.version == "0.0.0"
     assert done.settings["embed_model"] == "fake"
     assert done.settings["openai_base_url"] == "http://llm.example/v1"
-    assert "secret" not in json.dumps(to_json(done))
+    assert "secret" not in json.dumps(run_json(done))
     assert "chroma" not in json.dumps(done.settings)  # the run has an index of its own
 
 
@@ -267,26 +242,87 @@ def test_results_can_be_read_case_by_case(tmp_path: Path, stage: Stage) -> None:
     case = written["cases"][1]
     assert {"id", "question", "question_lang", "truncated", "answer", "gold", "scores"} <= set(case)
     assert (case["question"], case["answer"]["citations"][0]["quote"]) == ("谁创立了Scale？", TEXTS["zh1"])
-    assert case["gold"]["answers"] == [TEXTS["zh1"]]
+    assert case["gold"]["answers"] == [TEXTS["zh1"], "2016"]
     assert case["scores"]["hit@1"] == {"value": 1.0, "reason": "rank 1 of 1 passages"}
     assert case["scores"]["refusal_recall"]["value"] is None
     overall = written["summary"]["overall"]["hit@1"]
     assert overall == {"n": 3, "mean": 1.0, "low": 1.0, "high": 1.0}
-    assert written["summary"]["baseline"] is None
+    assert (written["summary"]["rivals"], written["summary"]["with_qa"], written["summary"]["judge"]) == (
+        {},
+        None,
+        None,
+    )
+    assert case["found"][0]["gold"] is True
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "results.json",
+        "run.json",
+        "report.html",
+        "report.md",
+    }
+    head = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    assert (head["name"], head["cases"], head["headline"][0]["measure"]) == ("news", 6, "right")
+
+
+def test_a_run_that_is_read_again_is_the_same_run(tmp_path: Path, stage: Stage) -> None:
+    stage.assistant.script = {**perfect(CASES), CASES[0].question: RuntimeError("gone")}
+    done = whole_run(stage, tmp_path)
+    write_run(done, tmp_path / "out")
+    again = load_run(tmp_path / "out")
+    assert plain(run_json(again)) == plain(run_json(done))
+    assert again.summary == done.summary
+
+
+def test_what_answers_cost_is_added_up(stage: Stage, tmp_path: Path) -> None:
+    script = perfect(CASES)
+    for case in CASES[:2]:
+        script[case.question] = replace(script[case.question], usage=Usage(1, 900, 40, 0.25))
+    stage.assistant.script = script
+    assert whole_run(stage, tmp_path).summary.usage == Usage(2, 1800, 80, 0.5)
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path: Path, stage: Stage) -> None:
+    class StopError(BaseException):
+        """Whatever ends a process in mid-run."""
+
+    stage.assistant.script = {**perfect(CASES), CASES[3].question: StopError()}
+    keep = Checkpoint.start(tmp_path / "out", {"questions": "these"})
+    with pytest.raises(StopError):
+        run(plan_of(tmp_path), secret_settings(tmp_path), [], keep=keep)
+    keep.close()
+    with (tmp_path / "out" / "unfinished.jsonl").open("a", encoding="utf-8") as file:
+        file.write('\n{"id": "half a li')
+    about, done = load(tmp_path / "out")
+    assert (about, list(done)) == ({"questions": "these"}, [case.id for case in CASES[:3]])
+    stage.assistant.script = perfect(CASES)
+    stage.assistant.asked.clear()
+    again = Checkpoint.go_on(tmp_path / "out")
+    finished = run(plan_of(tmp_path), secret_settings(tmp_path), [], keep=again, done=done)
+    assert [question for question, _, _ in stage.assistant.asked] == [case.question for case in CASES[3:]]
+    assert [record.case.id for record in finished.records] == [case.id for case in CASES]
+    assert means(finished.summary)["right"] == 1.0
+    again.close()
+    assert len(load(tmp_path / "out")[1]) == 6
+    again.done()
+    assert not (tmp_path / "out" / "unfinished.jsonl").exists()
+
+
+def test_a_record_comes_back_from_json_as_it_was(stage: Stage, tmp_path: Path) -> None:
+    for record in whole_run(stage, tmp_path).records:
+        assert plain(to_json(from_json(plain(to_json(record))))) == plain(to_json(record))
 
 
 def test_a_failed_case_is_written_with_its_error(tmp_path: Path, stage: Stage) -> None:
     stage.assistant.script = {**perfect(CASES), CASES[0].question: RuntimeError("gone")}
     done = whole_run(stage, tmp_path)
     assert [result.error for result in done.failed] == ["RuntimeError: gone"]
-    case = to_json(done)["cases"][0]
+    case = run_json(done)["cases"][0]
     assert (case["answer"], case["scores"], case["error"]) == (None, {}, "RuntimeError: gone")
 
 
 def test_a_question_that_is_no_valid_unicode_can_be_written(tmp_path: Path, stage: Stage) -> None:
     odd = Case("odd", "Wh\udc80?", "en", answerable=False)
     stage.assistant.script = {odd.question: refusal(odd)}
-    done = run(Plan("odd", tmp_path, (odd,)), secret_settings(tmp_path), [])
+    done = run(plan_of(tmp_path, [odd]), secret_settings(tmp_path), [])
     write_run(done, tmp_path / "out")
     written = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
     assert written["cases"][0]["question"] == "Wh\udc80?"
@@ -295,10 +331,6 @@ def test_a_question_that_is_no_valid_unicode_can_be_written(tmp_path: Path, stag
 def test_without_git_the_commit_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert runner.git_commit() is None
-
-
-def test_a_failed_case_has_no_outcome() -> None:
-    assert CaseResult(KNOWN[0], error="x").ours is None
 
 
 def test_a_real_run_over_three_languages_proves_every_sentence(tmp_path: Path) -> None:
@@ -323,12 +355,16 @@ def test_a_real_run_over_three_languages_proves_every_sentence(tmp_path: Path) -
         text = f"{answer}\n\n{title}\n- {question}\n   - {label}: {answer}\n"
         (news / f"{lang}.md").write_text(text, encoding="utf-8")
     articles, problems = read_articles(news)
-    cases = choose_cases(articles, [])
+    cases = choose_cases(articles, [], problems)
     settings = load_settings(data_dir=tmp_path / "unused", embed_model="local-fast")
-    done = run(Plan("news", news, tuple(cases), baseline=True), settings, articles)
+    done = run(plan_of(tmp_path, cases, baseline=True), settings, articles)
     found = means(done.summary)
     assert (problems, done.failed) == ([], ())
-    assert [found[name] for name in ("hit@5", "quote_exact", "cited_sentences")] == [1.0, 1.0, 1.0]
-    assert done.rival_summary is not None
-    assert means(done.rival_summary)["refusal_recall"] == 0.0
+    assert [found[name] for name in ("hit@5", "quote_exact", "citation_recall")] == [1.0, 1.0, 1.0]
+    assert list(done.summary.rivals) == ["plain pipeline", "dense only", "lexical only"]
+    plain, dense = (done.summary.rivals[name].overall for name in ("plain pipeline", "dense only"))
+    assert plain["refusal_recall"] is not None
+    assert plain["refusal_recall"].mean == 0.0
+    assert dense["hit@5"] is not None
+    assert (dense["hit@5"].mean, dense["contains"]) == (1.0, None)
     assert not (tmp_path / "unused").exists()

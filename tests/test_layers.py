@@ -17,7 +17,7 @@ ROWS = [
     {"rag.metadata", "rag.links", "rag.qa", "rag.embedding", "rag.citations", "rag.answering"},
     {"rag.markup", "rag.chunking"},
     {"rag.articles"},
-    {"rag.store", "rag.remote_embedding", "rag.chroma", "rag.locks"},
+    {"rag.store", "rag.feedback", "rag.remote_embedding", "rag.chat_model", "rag.chroma", "rag.locks"},
     {"rag.dense"},
     {"rag.ingestion", "rag.retrieval", "rag.ranking", "rag.answering.extractive"},
     {"rag.engine"},

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from queue import Queue
 from typing import Any
 
 import httpx2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from web_fakes import HandMadeAssistant
+from web_fakes import HandMadeAssistant, write_run
 
 from rag.assistant import Assistant
+from rag.feedback import FeedbackStore
 from rag.types import Filters, Turn
 from rag.web.api import create_api
 from rag.web.chat import build_chat, end_streams, mount
@@ -28,10 +31,10 @@ OpenPage = Callable[..., Page]
 
 
 @contextmanager
-def serve(assistant: Assistant) -> Iterator[str]:
+def serve(assistant: Assistant, runs: Path) -> Iterator[str]:
     """The whole app on a free port, as ``chat_app.py`` serves it."""
     api = create_api(assistant, max_question_chars=LIMIT)
-    mount(api, build_chat(assistant, max_question_chars=LIMIT))
+    mount(api, build_chat(assistant, runs=runs, max_question_chars=LIMIT), runs=runs)
     ready: Queue[str] = Queue()
     server = Server(api, ready.put, end_streams)
     with bind("127.0.0.1", 0) as bound:
@@ -45,16 +48,30 @@ def serve(assistant: Assistant) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def site(assistant: Assistant) -> Iterator[str]:
+def site(assistant: Assistant, runs: Path) -> Iterator[str]:
     """The address of the real product over the sample articles."""
-    with serve(assistant) as address:
+    with serve(assistant, runs) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
-def served_by_hand() -> Iterator[tuple[HandMadeAssistant, str]]:
-    assistant = HandMadeAssistant()
-    with serve(assistant) as address:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for evaluation runs; no test but one puts any there."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def feedback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FeedbackStore]:
+    """Where the answers of the hand-made assistant and their ratings are kept."""
+    opened = FeedbackStore(tmp_path_factory.mktemp("feedback") / "feedback.sqlite3")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def served_by_hand(feedback: FeedbackStore, runs: Path) -> Iterator[tuple[HandMadeAssistant, str]]:
+    assistant = HandMadeAssistant(feedback=feedback)
+    with serve(assistant, runs) as address:
         yield assistant, address
 
 
@@ -339,6 +356,179 @@ def test_a_new_conversation_forgets_the_old_one(
     ask(page, "Und dann?")
     expect(page.locator("#chat .answer")).to_have_count(1)
     assert hand_made.asked[-1]["history"] == ()
+
+
+# --- What people say of an answer ---------------------------------------------------------------------------
+
+
+def last_rating(feedback: FeedbackStore) -> tuple[str, str, str | None]:
+    """Question, rating and right answer of the newest rating."""
+    rated = feedback.rated()[-1]
+    return rated.answer["question"], rated.rating, rated.correct_answer
+
+
+@pytest.mark.parametrize(
+    ("locale", "right", "thanks"),
+    [("en-US", "That’s right", "Thank you."), ("de-DE", "Das stimmt", "Danke."), ("zh-CN", "答得对", "谢谢。")],
+)
+def test_an_answer_is_rated_with_one_click(
+    hand_made_site: str, open_page: OpenPage, feedback: FeedbackStore, locale: str, right: str, thanks: str
+) -> None:
+    page = open_page(hand_made_site, locale=locale)
+    expect(page.locator("#feedback-up, #feedback-down")).to_have_count(0)
+    ask(page, f"Was fraß die Katze ({locale})?")
+    page.get_by_role("button", name=right, exact=True).click()
+    expect(page.locator("#feedback-told[aria-live=polite]")).to_have_text(thanks)
+    expect(page.locator("#feedback-up")).to_have_class(re.compile(r"\bchosen\b"))
+    expect(page.locator("#feedback-correct")).to_have_count(0)
+    assert last_rating(feedback) == (f"Was fraß die Katze ({locale})?", "up", None)
+
+
+@pytest.mark.parametrize(
+    ("locale", "wrong", "label", "send", "correct"),
+    [
+        ("en-US", "That’s wrong", "The right answer is …", "Send", "It’s three mice."),
+        ("de-DE", "Das stimmt nicht", "Die richtige Antwort ist …", "Senden", "Drei Mäuse – <b>größere</b>."),
+        ("zh-CN", "答得不对", "正确的回答是……", "发送", "三只老鼠。"),
+    ],
+)
+def test_of_a_wrong_answer_the_page_asks_what_is_right(
+    hand_made_site: str,
+    open_page: OpenPage,
+    feedback: FeedbackStore,
+    locale: str,
+    wrong: str,
+    label: str,
+    send: str,
+    correct: str,
+) -> None:
+    page = open_page(hand_made_site, locale=locale)
+    ask(page, "Was fraß die Katze?")
+    page.get_by_role("button", name=wrong, exact=True).click()
+    box = page.get_by_role("textbox", name=label)
+    expect(box).to_be_visible()
+    assert last_rating(feedback) == ("Was fraß die Katze?", "down", None)
+    page.get_by_role("button", name=send, exact=True).click()  # nothing is in it yet
+    box.fill(correct)
+    page.get_by_role("button", name=send, exact=True).click()
+    expect(box).to_have_count(0)
+    expect(page.locator("#feedback-down")).to_have_class(re.compile(r"\bchosen\b"))
+    assert last_rating(feedback) == ("Was fraß die Katze?", "down", correct)
+
+
+def test_the_latest_answer_is_rated_and_a_second_thought_counts(
+    hand_made_site: str, open_page: OpenPage, feedback: FeedbackStore
+) -> None:
+    page = open_page(hand_made_site)
+    ask(page, "Eins?")
+    page.locator("#feedback-down").click()
+    expect(page.locator("#feedback-correct")).to_be_visible()
+    ask(page, "Zwei?")
+    expect(page.locator("#chat .answer")).to_have_count(2)
+    expect(page.locator("#feedback-correct")).to_have_count(0)
+    expect(page.locator("#feedback-told")).to_have_text("")
+    expect(page.locator("#feedback .chosen")).to_have_count(0)
+    page.locator("#feedback-down").click()
+    expect(page.locator("#feedback-correct")).to_be_visible()
+    page.locator("#feedback-up").click()
+    expect(page.locator("#feedback-correct")).to_have_count(0)
+    newest = [(rated.answer["question"], rated.rating) for rated in feedback.rated()[-2:]]
+    assert newest == [("Eins?", "down"), ("Zwei?", "up")]
+
+
+def test_a_refusal_can_be_right(hand_made_site: str, open_page: OpenPage, feedback: FeedbackStore) -> None:
+    page = open_page(hand_made_site)
+    ask(page, "天气怎么样？")
+    expect(page.locator("#chat .refusal")).to_be_visible()
+    page.locator("#feedback-up").click()
+    expect(page.locator("#feedback-told")).to_have_text("Thank you.")
+    assert feedback.rated()[-1].answer["answered"] is False
+    assert last_rating(feedback) == ("天气怎么样？", "up", None)
+
+
+def test_without_an_answer_there_is_nothing_to_rate(hand_made_site: str, open_page: OpenPage) -> None:
+    page = open_page(hand_made_site)
+    ask(page, "Was fraß die Katze?")
+    expect(page.locator("#feedback-up")).to_be_visible()
+    ask(page, "fail")
+    expect(page.locator("#chat .notice").last).to_contain_text("cannot be searched right now")
+    expect(page.locator("#feedback-up")).to_have_count(0)
+    ask(page, "Was fraß die Katze?")
+    expect(page.locator("#feedback-up")).to_be_visible()
+    page.locator("#new").click()
+    expect(page.locator("#chat .asked")).to_have_count(0)
+    expect(page.locator("#feedback-up")).to_have_count(0)
+
+
+def test_a_rating_that_cannot_be_kept_is_said_and_what_was_typed_stays(
+    hand_made_site: str, open_page: OpenPage, hand_made: HandMadeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = open_page(hand_made_site)
+    ask(page, "Was fraß die Katze?")
+    page.locator("#feedback-down").click()
+    page.locator("#feedback-correct textarea").fill("Drei Mäuse.")
+    monkeypatch.setattr(hand_made, "_feedback", None)
+    page.locator("#feedback-send").click()
+    expect(page.locator("#feedback-told")).to_contain_text("could not be kept")
+    expect(page.locator("#feedback-correct textarea")).to_have_value("Drei Mäuse.")
+
+
+def test_a_rating_is_given_by_keyboard(hand_made_site: str, open_page: OpenPage, feedback: FeedbackStore) -> None:
+    page = open_page(hand_made_site)
+    ask(page, "Mit Tasten?")
+    page.locator("#feedback-up").focus()
+    page.keyboard.press("Tab")
+    expect(page.locator("#feedback-down")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#feedback-correct")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.locator("#feedback-correct textarea")).to_be_focused()
+    page.keyboard.type("Drei.")
+    page.keyboard.press("Enter")
+    expect(page.locator("#feedback-correct")).to_have_count(0)
+    assert last_rating(feedback) == ("Mit Tasten?", "down", "Drei.")
+
+
+# --- Evaluation runs ----------------------------------------------------------------------------------------
+
+
+def test_the_runs_are_listed_anew_whenever_the_tab_is_opened_and_open_their_reports(
+    hand_made_site: str, open_page: OpenPage, runs: Path
+) -> None:
+    page = open_page(hand_made_site, locale="de-DE")
+    ask(page, "Was fraß die Katze?")
+    expect(page.locator("#chat .answer")).to_be_visible()
+    page.get_by_role("tab", name="Auswertung").click()
+    expect(page.locator("#runs .empty code")).to_have_text("python -m eval run")
+
+    write_run(runs, "läufe 评测", started="2024-05-21T09:05:00+00:00")
+    write_run(runs, "spoiled", leaked=3, started="2024-05-22T09:05:00+00:00")
+    page.get_by_role("tab", name="Fragen").click()
+    expect(page.locator("#chat .answer")).to_be_visible()
+    page.get_by_role("tab", name="Auswertung").click()
+    expect(page.locator("#runs .run h3")).to_have_text(["spoiled", "läufe 评测"])
+    first, second = page.locator("#runs .run").all()
+    expect(first.locator(".leaked")).to_contain_text("Ungültig")
+    expect(second.locator(".leaked")).to_have_count(0)
+    expect(second.locator(".meta")).to_contain_text("21. Mai 2024, 09:05 UTC")
+    expect(second.locator("dd")).to_have_text("0,98 (0,95–1,00) n = 64")
+    with page.expect_popup() as popup:
+        page.get_by_role("link", name="läufe 评测").click()
+    expect(popup.value.locator("h1")).to_have_text("Report of läufe 评测")
+    popup.value.close()
+
+
+def test_the_tabs_work_by_keyboard_and_on_a_phone(hand_made_site: str, open_page: OpenPage) -> None:
+    page = open_page(hand_made_site, viewport={"width": 390, "height": 844}, has_touch=True)
+    page.get_by_role("tab", name="Evaluation").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#runs h2")).to_be_visible()
+    expect(page.locator("#question")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_run_whose_name_leads_out_is_not_served(hand_made_site: str) -> None:
+    assert httpx2.get(f"{hand_made_site}/evaluation/%2e%2e/report.html").status_code == 404
 
 
 # --- The server around the page -----------------------------------------------------------------------------

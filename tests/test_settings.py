@@ -60,3 +60,9 @@ def test_a_network_address_is_allowed_with_keys_and_keys_hide_themselves(monkeyp
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAG_CHROMA_URL", "")
     assert load_settings().chroma_url is None
+
+
+def test_the_folder_of_runs_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().runs == Path("runs")
+    monkeypatch.setenv("RAG_RUNS", "auswertungen/läufe")
+    assert load_settings().runs == Path("auswertungen/läufe")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from web_fakes import SUMMARY, TEXT, HandMadeAssistant, make_answer, make_passage
 
+from rag.feedback import FeedbackStore
 from rag.types import Filters, Turn
 from rag.web.api import create_api
 
@@ -168,6 +170,97 @@ def test_an_unknown_article_is_not_found(client: TestClient) -> None:
     assert error(client.get("/api/articles/dogs")) == (404, "not_found", "article_id")
 
 
+# --- Feedback -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[FeedbackStore]:
+    opened = FeedbackStore(tmp_path / "feedback.sqlite3")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def rating(store: FeedbackStore) -> TestClient:
+    """The API over an assistant that keeps its answers."""
+    return TestClient(create_api(HandMadeAssistant(feedback=store)), raise_server_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("question", "correct"),
+    [("Was fraß die Katze?", "Drei Mäuse."), ("天气怎么样？", "晴天。"), ("Is there weather in it?", "It’s sunny.")],
+)
+def test_an_answer_is_rated_by_its_id(rating: TestClient, store: FeedbackStore, question: str, correct: str) -> None:
+    answer_id = rating.post("/api/ask", json={"question": question}).json()["id"]
+    request = {"answer_id": answer_id, "rating": "down", "comment": "no", "correct_answer": correct}
+    response = rating.post("/api/feedback", json=request)
+    assert response.status_code == 200
+    assert response.json() == {"answer_id": answer_id, "rating": "down"}
+    [rated] = store.rated()
+    assert (rated.rating, rated.comment, rated.correct_answer) == ("down", "no", correct)
+    assert rated.answer["question"] == question
+
+
+def test_a_rating_alone_is_enough_and_a_later_one_replaces_it(rating: TestClient, store: FeedbackStore) -> None:
+    answer_id = rating.post("/api/ask", json={"question": "Was?"}).json()["id"]
+    for verdict in ("down", "up"):
+        assert rating.post("/api/feedback", json={"answer_id": answer_id, "rating": verdict}).status_code == 200
+    assert [(rated.rating, rated.comment) for rated in store.rated()] == [("up", None)]
+
+
+def test_a_streamed_answer_can_be_rated(rating: TestClient) -> None:
+    answer = events(rating.post("/api/ask", json={"question": "Was?", "stream": True}))[-1][1]
+    response = rating.post("/api/feedback", json={"answer_id": answer["id"], "rating": "up"})
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("answer_id", ["a99", "没有", "\0", "'; --"])
+def test_an_answer_that_nobody_gave_is_not_found(rating: TestClient, answer_id: str) -> None:
+    response = rating.post("/api/feedback", json={"answer_id": answer_id, "rating": "up"})
+    assert error(response) == (404, "not_found", "answer_id")
+    assert "Ask again and rate the new answer by its id" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"answer_id": None}, "answer_id"),
+        ({"answer_id": ""}, "answer_id"),
+        ({"answer_id": 1}, "answer_id"),
+        ({"answer_id": "\ud800"}, "answer_id"),
+        ({"answer_id": "x" * 201}, "answer_id"),
+        ({"rating": "good"}, "rating"),
+        ({"rating": True}, "rating"),
+        ({"rating": None}, "rating"),
+        ({"comment": "x" * 5001}, "comment"),
+        ({"comment": ["x"]}, "comment"),
+        ({"correct_answer": "x" * 5001}, "correct_answer"),
+        ({"stars": 5}, "stars"),
+    ],
+)
+def test_a_wrong_field_of_a_rating_is_named(rating: TestClient, changes: dict[str, Any], field: str) -> None:
+    body = json.dumps({"answer_id": "a1", "rating": "up", **changes})
+    assert error(rating.post("/api/feedback", content=body, headers=JSON)) == (422, "invalid", field)
+
+
+def test_a_rating_that_cannot_be_kept_is_told_without_our_insides(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("no folder")
+    store = FeedbackStore(tmp_path / "secret" / "feedback.sqlite3")
+    client = TestClient(create_api(HandMadeAssistant(feedback=store)))
+    assert client.post("/api/ask", json={"question": "Was?"}).status_code == 200
+    response = client.post("/api/feedback", json={"answer_id": "a1", "rating": "up"})
+    assert error(response) == (503, "unavailable", None)
+    assert "the rating could not be kept" in response.json()["error"]["message"]
+    assert "secret" not in response.text
+
+
+def test_the_openapi_document_has_the_rating_and_its_errors(rating: TestClient) -> None:
+    document = rating.get("/openapi.json").json()
+    operation = document["paths"]["/api/feedback"]["post"]
+    assert {"200", "400", "401", "404", "413", "422", "503"} <= set(operation["responses"])
+    assert document["components"]["schemas"]["FeedbackRequest"]["properties"]["rating"]["enum"] == ["up", "down"]
+
+
 # --- Requests that are refused ------------------------------------------------------------------------------
 
 
@@ -253,6 +346,7 @@ def test_an_unknown_route_is_not_found(client: TestClient, path: str) -> None:
         ("GET", "/api/ask", "POST"),
         ("PUT", "/api/search", "POST"),
         ("DELETE", "/api/articles/cats", "GET"),
+        ("GET", "/api/feedback", "POST"),
         ("POST", "/health", "GET"),
         ("POST", "/docs", "GET"),
     ],
@@ -328,6 +422,10 @@ def test_without_a_known_key_the_api_stays_shut(locked: TestClient, value: str |
     response = locked.post("/api/ask", json={"question": "x"}, headers={"Authorization": value} if value else {})
     assert error(response) == (401, "unauthorized", None)
     assert response.headers["www-authenticate"] == "Bearer"
+
+
+def test_without_a_known_key_nothing_can_be_rated(locked: TestClient) -> None:
+    assert error(locked.post("/api/feedback", json={"answer_id": "a1", "rating": "up"})) == (401, "unauthorized", None)
 
 
 def test_health_and_reference_need_no_key(locked: TestClient) -> None:

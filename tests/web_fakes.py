@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 from rag.assistant import Assistant
 from rag.errors import EmbeddingError, QuestionError
+from rag.feedback import FeedbackStore
 from rag.types import (
     Answer,
     AnswererName,
@@ -98,6 +103,28 @@ def make_passage() -> Passage:
     )
 
 
+def write_run(runs: Path, folder: str, **changes: Any) -> Path:
+    """A run of the evaluation in a folder of runs, as the evaluation leaves it behind."""
+    values: dict[str, Any] = {
+        "name": folder,
+        "started": "2024-05-21T09:05:00+00:00",
+        "seconds": 12.5,
+        "version": "0.1.0",
+        "commit": "149d846",
+        "answerer": "extractive",
+        "embed_model": "use-multilingual-v3",
+        "cases": 88,
+        "failed": 0,
+        "leaked": 0,
+        "headline": [{"measure": "hit@1", "n": 64, "mean": 0.976, "low": 0.95, "high": 1.0}],
+    }
+    made = runs / folder
+    made.mkdir(parents=True)
+    (made / "run.json").write_text(json.dumps(values | changes, ensure_ascii=False), encoding="utf-8")
+    (made / "report.html").write_text(f"<!doctype html><h1>Report of {folder}</h1>", encoding="utf-8")
+    return made
+
+
 SUMMARY = ArticleSummary(
     id="cats",
     file="cats.md",
@@ -115,10 +142,17 @@ SUMMARY = ArticleSummary(
 
 
 class HandMadeAssistant(Assistant):
-    """Answers by a word in the question: weather is refused, fail and crash raise, slow waits to be released."""
+    """Answers by a word in the question: weather is refused, fail and crash raise, slow waits to be released.
 
-    def __init__(self, status: str = "ok") -> None:
+    Its answers have the ids a1, a2, …; with a feedback store it keeps them and their ratings as the real one does.
+    """
+
+    def __init__(self, status: str = "ok", feedback: FeedbackStore | None = None) -> None:
         self.status = status
+        self._feedback = feedback
+        self._embed_model = "subjects"
+        self._version = "0.1.0"
+        self._ids = count(1)
         self.forget()
 
     def forget(self) -> None:
@@ -146,6 +180,10 @@ class HandMadeAssistant(Assistant):
                 "answerer": answerer,
             }
         )
+        answer = self._answer(question, answerer)
+        return self._kept(replace(answer, id=f"a{next(self._ids)}"))
+
+    def _answer(self, question: str, answerer: AnswererName | None) -> Answer:
         if answerer == "llm":
             raise QuestionError("answerer llm is not set up; available: extractive")
         if "fail" in question:

@@ -1,4 +1,4 @@
-"""The HTTP API: health, ask, search and the list of articles."""
+"""The HTTP API: health, ask, search, the list of articles, and feedback."""
 
 from __future__ import annotations
 
@@ -20,7 +20,16 @@ from rag.types import Answer, Health
 from rag.web.body_limit import BodyLimit
 from rag.web.errors import ApiError, describe, install_handlers
 from rag.web.reference import render_reference
-from rag.web.schemas import ArticleDetail, Articles, AskRequest, ErrorBody, SearchRequest, SearchResults
+from rag.web.schemas import (
+    ArticleDetail,
+    Articles,
+    AskRequest,
+    ErrorBody,
+    FeedbackKept,
+    FeedbackRequest,
+    SearchRequest,
+    SearchResults,
+)
 from rag.web.security import SecurityHeaders
 
 TITLE = "Ask the Articles"
@@ -38,7 +47,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         401: "The key is missing or wrong",
         413: "The body is too large",
         422: "A field is wrong; the error names it",
-        503: "The articles cannot be searched right now",
+        503: "It cannot be done right now, e.g. because the articles cannot be searched",
     }.items()
 }
 
@@ -141,6 +150,16 @@ def _api_routes(assistant: Assistant, max_question_chars: int) -> APIRouter:
             raise ApiError(404, "there is no article with this id; GET /api/articles lists them", "article_id")
         summary, text = found
         return JSONResponse(asdict(summary) | {"text": text})
+
+    @router.post(
+        "/feedback",
+        response_model=FeedbackKept,
+        responses={404: {"model": ErrorBody, "description": "No answer with this id is kept"}},
+    )
+    def feedback(request: FeedbackRequest) -> Response:
+        """Say whether an answer is right, and if not, what is. It is kept on the server and can become a test."""
+        assistant.rate(request.answer_id, request.rating, request.comment, request.correct_answer)
+        return JSONResponse({"answer_id": request.answer_id, "rating": request.rating})
 
     return router
 

@@ -10,13 +10,17 @@ from typing import Any
 
 import anyio.to_thread
 from fastapi import FastAPI, Response
+from starlette.requests import Request
 from starlette.routing import Mount
 
 from rag.assistant import Assistant
 from rag.errors import RagError
 from rag.types import LANGS, Filters, Lang, Turn
 from rag.web.errors import error_response
+from rag.web.evaluation import build_evaluation_tab, serve_reports
 from rag.web.gradio_setup import gr
+from rag.web.i18n import reader_lang, t
+from rag.web.rating import Rater, bar_showing, build_rating_bar, connect
 from rag.web.render import (
     make_anchor,
     render_answer,
@@ -26,7 +30,7 @@ from rag.web.render import (
     render_question,
     render_sources,
 )
-from rag.web.strings import LANG_NAMES, TEXTS, page_lang
+from rag.web.strings import LANG_NAMES, TEXTS
 from rag.web.theme import build_theme, colour_variables
 
 log = logging.getLogger(__name__)
@@ -36,8 +40,9 @@ AT_ONCE = 8  # answers under way; more would only make two cores switch between 
 WAITING = 64  # questions in line before one is turned away
 HISTORY = 12  # messages that go with a question, so that a follow-up can be understood
 ALL_LANGS = "all"
-
-_t = gr.I18n(**TEXTS)
+LOGIN_COOKIES = ("access-token", "access-token-unsecure")  # Gradio's, over https and over http
+# How events are handled that only take a moment.
+QUICK: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ class Chat:
 
     def greet(self, request: gr.Request) -> tuple[Any, ...]:
         """On load: the number of articles, and what stands where an answer will be."""
-        lang = _lang(request)
+        lang = reader_lang(request)
         try:
             health = self._assistant.health()
             articles = health.articles if health.status == "ok" else None
@@ -79,96 +84,112 @@ class Chat:
     async def reply(
         self, question: str, conversation: Conversation, choice: str, request: gr.Request
     ) -> AsyncIterator[tuple[Any, ...]]:
-        """The question at once, then its answer: yields (box, chat, sources, conversation, ask, stop)."""
-        lang = _lang(request)
+        """The question at once, then its answer: yields (box, chat, sources, conversation, ask, stop, *rating bar)."""
+        lang = reader_lang(request)
         question = question.strip()
         if not question:
-            yield tuple(gr.skip() for _ in range(6))
+            yield tuple(gr.skip() for _ in (*range(6), *bar_showing(None)))
             return
         if len(question) > self._max_chars:
             message = TEXTS[lang]["too_long"].format(length=len(question), limit=self._max_chars)
             told = conversation.say("assistant", render_notice(message))
-            yield gr.skip(), told.shown(), gr.skip(), told, *_buttons(busy=False)
+            the_bar_stays = (gr.skip() for _ in bar_showing(None))
+            yield gr.skip(), told.shown(), gr.skip(), told, *_buttons(busy=False), *the_bar_stays
             return
         asked = conversation.say("user", render_question(question))
         asked = replace(asked, asked=asked.asked + 1)
         waiting = asked.say("assistant", render_notice(TEXTS[lang]["searching"]))
         no_sources = render_no_sources(f"{asked.asked}-", lang)
-        yield "", waiting.shown(), no_sources, asked, *_buttons(busy=True)
+        yield "", waiting.shown(), no_sources, asked, *_buttons(busy=True), *bar_showing(None)
         # In a thread that can be left behind: whoever stops an answer may ask again at once.
-        answered, sources = await anyio.to_thread.run_sync(
+        answered, sources, answer_id = await anyio.to_thread.run_sync(
             self._answered, asked, question, choice, lang, abandon_on_cancel=True
         )
-        yield gr.skip(), answered.shown(), sources or gr.skip(), answered, *_buttons(busy=False)
+        shown = (gr.skip(), answered.shown(), sources or gr.skip(), answered)
+        yield *shown, *_buttons(busy=False), *bar_showing(answer_id)
 
-    def _answered(self, asked: Conversation, question: str, choice: str, lang: Lang) -> tuple[Conversation, str | None]:
+    def _answered(
+        self, asked: Conversation, question: str, choice: str, lang: Lang
+    ) -> tuple[Conversation, str | None, str | None]:
+        """The conversation with the answer, its sources and its id; neither when there is no answer."""
         filters = Filters(lang=tuple(known for known in LANGS if known == choice))
         try:
             answer = self._assistant.ask(question, history=asked.turns[-HISTORY:], filters=filters)
         except RagError as error:
             log.warning("cannot answer: %s", error)
-            return asked.say("assistant", render_notice(TEXTS[lang]["unavailable"])), None
+            return asked.say("assistant", render_notice(TEXTS[lang]["unavailable"])), None, None
         except Exception:
             log.exception("unexpected error")
-            return asked.say("assistant", render_notice(TEXTS[lang]["failed"])), None
+            return asked.say("assistant", render_notice(TEXTS[lang]["failed"])), None, None
         anchor = make_anchor(asked.asked, answer.id)
         said = asked.say("assistant", render_answer(answer, anchor, lang))
         words = answer.refusal.message if answer.refusal else answer.answer
         turns = (*asked.turns, Turn("user", question), Turn("assistant", words))
-        return replace(said, turns=turns), render_sources(answer, anchor, lang)
+        return replace(said, turns=turns), render_sources(answer, anchor, lang), answer.id
 
     def stop(self, conversation: Conversation, request: gr.Request) -> tuple[Any, ...]:
         """The reply was cancelled: say so, and be ready for the next question."""
-        stopped = conversation.say("assistant", render_notice(TEXTS[_lang(request)]["stopped"]))
+        stopped = conversation.say("assistant", render_notice(TEXTS[reader_lang(request)]["stopped"]))
         return stopped.shown(), stopped, *_buttons(busy=False)
 
     def clear(self, request: gr.Request) -> tuple[Any, ...]:
         """Start over."""
-        return [], render_no_sources("0", _lang(request)), Conversation(), *_buttons(busy=False)
+        no_sources = render_no_sources("0", reader_lang(request))
+        return [], no_sources, Conversation(), *_buttons(busy=False), *bar_showing(None)
 
 
-def build_chat(assistant: Assistant, *, max_question_chars: int = 2000) -> gr.Blocks:
-    """The page, ready to be mounted."""
+def build_chat(assistant: Assistant, *, runs: Path, max_question_chars: int = 2000) -> gr.Blocks:
+    """The page, ready to be mounted: the chat, and beside it the evaluation runs in a folder."""
     handlers = Chat(assistant, max_question_chars)
     blocks = gr.Blocks(title="Ask the Articles", analytics_enabled=False, fill_width=True)
     with blocks:
         masthead = gr.Markdown(render_masthead(None, "en", loading=True), elem_id="masthead")
-        conversation = gr.State(Conversation())
-        with gr.Row(elem_id="columns", equal_height=False):
-            with gr.Column(scale=3, min_width=300, elem_id="talk"):
-                chat = _chatbot()
-                with gr.Row(elem_id="composer", equal_height=False):
-                    box = _question_box()
-                    ask = gr.Button(_t("ask"), variant="primary", elem_id="ask", min_width=96, scale=0)
-                    stop = gr.Button(_t("stop"), elem_id="stop", min_width=96, scale=0, visible=False)
-                with gr.Row(elem_id="below", equal_height=False):
-                    choice = _filters()
-                    new = gr.Button(_t("new"), elem_id="new", size="sm", min_width=140, scale=0)
-            with gr.Column(scale=2, min_width=300, elem_id="aside"):
-                sources = gr.Markdown(elem_id="sources", latex_delimiters=[])
-        outputs = [box, chat, sources, conversation, ask, stop]
-        replying = gr.on(
-            [ask.click, box.submit],
-            handlers.reply,
-            [box, conversation, choice],
-            outputs,
-            show_progress="hidden",
-            trigger_mode="once",
-            concurrency_limit=AT_ONCE,
-            api_visibility="private",
-        )
-        quick: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
-        stop.click(handlers.stop, conversation, [chat, conversation, ask, stop], cancels=replying, **quick)
-        new.click(handlers.clear, None, [chat, sources, conversation, ask, stop], cancels=replying, **quick)
-        blocks.load(handlers.greet, None, [masthead, chat, sources], **quick)
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab(t("tab_chat"), elem_id="tab-chat", render_children=True):
+                chat, sources = _chat_tab(handlers, Rater(assistant))
+            build_evaluation_tab(runs)
+        blocks.load(handlers.greet, None, [masthead, chat, sources], **QUICK)
     blocks.queue(max_size=WAITING, default_concurrency_limit=AT_ONCE, api_open=False)
     return blocks
+
+
+def _chat_tab(handlers: Chat, rater: Rater) -> tuple[gr.Chatbot, gr.Markdown]:
+    """The conversation and its sources, with their events."""
+    conversation = gr.State(Conversation())
+    with gr.Row(elem_id="columns", equal_height=False):
+        with gr.Column(scale=3, min_width=300, elem_id="talk"):
+            chat = _chatbot()
+            bar = build_rating_bar()
+            with gr.Row(elem_id="composer", equal_height=False):
+                box = _question_box()
+                ask = gr.Button(t("ask"), variant="primary", elem_id="ask", min_width=96, scale=0)
+                stop = gr.Button(t("stop"), elem_id="stop", min_width=96, scale=0, visible=False)
+            with gr.Row(elem_id="below", equal_height=False):
+                choice = _filters()
+                new = gr.Button(t("new"), elem_id="new", size="sm", min_width=140, scale=0)
+        with gr.Column(scale=2, min_width=300, elem_id="aside"):
+            sources = gr.Markdown(elem_id="sources", latex_delimiters=[])
+    replying = gr.on(
+        [ask.click, box.submit],
+        handlers.reply,
+        [box, conversation, choice],
+        [box, chat, sources, conversation, ask, stop, *bar.outputs],
+        show_progress="hidden",
+        trigger_mode="once",
+        concurrency_limit=AT_ONCE,
+        api_visibility="private",
+    )
+    stop.click(handlers.stop, conversation, [chat, conversation, ask, stop], cancels=replying, **QUICK)
+    cleared = [chat, sources, conversation, ask, stop, *bar.outputs]
+    new.click(handlers.clear, None, cleared, cancels=replying, **QUICK)
+    connect(bar, rater, **QUICK)
+    return chat, sources
 
 
 def _chatbot() -> gr.Chatbot:
     return gr.Chatbot(
         elem_id="chat",
-        label=_t("conversation"),
+        label=t("conversation"),
         show_label=False,
         sanitize_html=True,
         allow_tags=False,
@@ -184,8 +205,8 @@ def _chatbot() -> gr.Chatbot:
 def _question_box() -> gr.Textbox:
     return gr.Textbox(
         elem_id="question",
-        label=_t("question"),
-        placeholder=_t("placeholder"),
+        label=t("question"),
+        placeholder=t("placeholder"),
         lines=1,  # with one line Enter sends and Shift+Enter breaks
         max_lines=6,
         scale=1,
@@ -194,16 +215,16 @@ def _question_box() -> gr.Textbox:
 
 
 def _filters() -> gr.Radio:
-    with gr.Accordion(_t("filters"), open=False, elem_id="filters"):
-        choices: list[tuple[Any, str]] = [(_t("all_langs"), ALL_LANGS)]
+    with gr.Accordion(t("filters"), open=False, elem_id="filters"):
+        choices: list[tuple[Any, str]] = [(t("all_langs"), ALL_LANGS)]
         choices += [(LANG_NAMES[lang], lang) for lang in LANGS]
-        return gr.Radio(choices, value=ALL_LANGS, label=_t("filter_lang"), elem_id="filter-lang")
+        return gr.Radio(choices, value=ALL_LANGS, label=t("filter_lang"), elem_id="filter-lang")
 
 
-def mount(api: FastAPI, blocks: gr.Blocks, *, users: Sequence[tuple[str, str]] = ()) -> FastAPI:
+def mount(api: FastAPI, blocks: gr.Blocks, *, runs: Path, users: Sequence[tuple[str, str]] = ()) -> FastAPI:
     """Serve the page at ``/`` of the API's app; the routes that are there already go first.
 
-    With ``users`` (name and password) the page asks who is there.
+    With ``users`` (name and password) the page asks who is there, and the reports of the ``runs`` ask for the same.
     """
 
     @api.post("/gradio_api/upload", include_in_schema=False)
@@ -211,6 +232,7 @@ def mount(api: FastAPI, blocks: gr.Blocks, *, users: Sequence[tuple[str, str]] =
         # Gradio takes files from anyone, whether or not the page has a place for them.
         return error_response(404, "not_found", "files cannot be uploaded here")
 
+    serve_reports(api, runs, lambda request: not users or _is_logged_in(api, request))
     gr.mount_gradio_app(
         api,
         blocks,
@@ -218,7 +240,7 @@ def mount(api: FastAPI, blocks: gr.Blocks, *, users: Sequence[tuple[str, str]] =
         theme=build_theme(),
         css=colour_variables() + (HERE / "page.css").read_text("utf-8"),
         head=f"<script>{(HERE / 'page.js').read_text('utf-8')}</script>",
-        i18n=_t,
+        i18n=t,
         auth=list(users) or None,
         footer_links=[],
         run_history=False,
@@ -235,13 +257,21 @@ def mount(api: FastAPI, blocks: gr.Blocks, *, users: Sequence[tuple[str, str]] =
 
 def end_streams(api: FastAPI) -> None:
     """Let go of the connections that open pages hold, so that a server can stop at once."""
-    for route in api.router.routes:
-        if isinstance(route, Mount) and isinstance(route.app, gr.routes.App):
-            route.app.stop_event.set()
+    for page in _pages(api):
+        page.stop_event.set()
 
 
-def _lang(request: gr.Request) -> Lang:
-    return page_lang(request.headers.get("accept-language"))
+def _pages(api: FastAPI) -> list[gr.routes.App]:
+    """Gradio's apps that are mounted in ours."""
+    mounted = [route.app for route in api.router.routes if isinstance(route, Mount)]
+    return [app for app in mounted if isinstance(app, gr.routes.App)]
+
+
+def _is_logged_in(api: FastAPI, request: Request) -> bool:
+    """Whether this browser has logged in to the page, told as Gradio itself tells it: by the cookies of its login."""
+    return any(
+        request.cookies.get(f"{name}-{page.cookie_id}") in page.tokens for page in _pages(api) for name in LOGIN_COOKIES
+    )
 
 
 def _buttons(*, busy: bool) -> tuple[Any, Any]:

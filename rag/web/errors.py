@@ -12,13 +12,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from rag.errors import QuestionError, RagError
+from rag.errors import FeedbackError, QuestionError, RagError, UnknownAnswerError
 from rag.web.schemas import ErrorBody, ErrorType
 from rag.web.security import SECURITY_HEADERS
 
 log = logging.getLogger(__name__)
 
 UNAVAILABLE = "the articles cannot be searched right now; try again in a moment"
+NOT_KEPT = "the rating could not be kept; try again in a moment"
 INTERNAL = "something went wrong on our side; it has been logged"
 
 _TYPES: dict[int, ErrorType] = {
@@ -82,6 +83,11 @@ def describe(error: Exception) -> tuple[int, ErrorBody]:
     """Status and body for an error that came out of the core; the details go to the log alone."""
     if isinstance(error, QuestionError):
         return 422, ErrorBody.of("invalid", str(error))
+    if isinstance(error, UnknownAnswerError):
+        return 404, ErrorBody.of("not_found", str(error), "answer_id")
+    if isinstance(error, FeedbackError):
+        log.warning("cannot keep a rating: %s", error)
+        return 503, ErrorBody.of("unavailable", NOT_KEPT)
     if isinstance(error, RagError):
         log.warning("cannot answer: %s", error)
         return 503, ErrorBody.of("unavailable", UNAVAILABLE)
@@ -124,7 +130,7 @@ async def _on_http_error(_: Request, error: Exception) -> Response:
 
 async def _on_rag_error(_: Request, error: Exception) -> Response:
     status, body = describe(error)
-    return error_response(status, body.error.type, body.error.message)
+    return error_response(status, body.error.type, body.error.message, body.error.field)
 
 
 async def _on_crash(_: Request, error: Exception) -> Response:

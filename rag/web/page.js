@@ -9,6 +9,11 @@
     }
   };
 
+  // What follows a rating is read out when it appears.
+  const announce = () => {
+    document.querySelector("#feedback-told")?.setAttribute("aria-live", "polite");
+  };
+
   // The panel holds the sources of one answer. Those of earlier answers are kept here, and come back when one of
   // their citations is followed.
   const kept = new Map();
@@ -45,6 +50,7 @@
 
   new MutationObserver(() => {
     unlabel();
+    announce();
     keep();
     focus();
   }).observe(document.documentElement, {

@@ -13,11 +13,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from rag.feedback import Verdict
 from rag.types import AnswererName, ArticleSummary, Filters, Lang, Passage, Role, Turn
 
 MAX_TOP_K = 50
 MAX_TURNS = 50  # messages of history; more than any conversation needs to be understood
 MAX_CHARS = 100_000  # a bound for any text; the question has a lower one of its own
+MAX_SAID_CHARS = 5000  # of a comment and of a right answer; several times the longest answer we give
 
 
 def _as_list(value: object) -> object:
@@ -30,6 +32,7 @@ def _iso_date(value: str) -> str:
 
 
 Text = Annotated[str, Field(max_length=MAX_CHARS)]
+Said = Annotated[str, Field(max_length=MAX_SAID_CHARS)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Names = Annotated[list[Name], BeforeValidator(_as_list), Field(max_length=100)]
 IsoDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_iso_date)]
@@ -114,6 +117,34 @@ class SearchResults(BaseModel):
     """The passages that fit best, best first."""
 
     results: list[Passage]
+
+
+class FeedbackRequest(Request):
+    """What someone says of an answer. Rating it again replaces what was said before."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "answer_id": "5f0c1d5e0b7a4b6f9d3a2c8e1f4a7b90",
+                    "rating": "down",
+                    "correct_answer": "Er misst etwa 57 Kilometer.",
+                }
+            ]
+        }
+    )
+
+    answer_id: Annotated[Name, Field(description="the id of the answer")]
+    rating: Annotated[Verdict, Field(description="of a refusal, up says that refusing was right")]
+    comment: Said | None = None
+    correct_answer: Annotated[Said | None, Field(description="what a right answer says")] = None
+
+
+class FeedbackKept(BaseModel):
+    """The rating as it is kept now."""
+
+    answer_id: str
+    rating: Verdict
 
 
 class Articles(BaseModel):

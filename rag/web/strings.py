@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 
 from rag.types import Lang
 
@@ -38,6 +38,20 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "too_long": "Your question has {length} characters; {limit} are possible. Please shorten it.",
         "failed": "Something went wrong on our side. Please ask again.",
         "stopped": "Stopped.",
+        "right": "That’s right",
+        "wrong": "That’s wrong",
+        "correct": "The right answer is …",
+        "send": "Send",
+        "thanks": "Thank you.",
+        "not_kept": "Your rating could not be kept. Please try again in a moment.",
+        "tab_chat": "Questions",
+        "tab_evaluation": "Evaluation",
+        "runs": "Evaluation runs",
+        "no_runs": "There are no runs yet. Make one with {command}",
+        "run_cases": "{cases} cases, {failed} failed",
+        "run_leaked": "Not valid: in {leaked} cases a passage that was found held the question itself.",
+        "run_figures": "Mean and, in brackets, its 95 % interval. n is the number of cases.",
+        "run_version": "version {version}",
     },
     "de": {
         "tagline": "Antworten aus {articles} Artikeln, jeder Satz mit Beleg.",
@@ -67,6 +81,20 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "too_long": "Ihre Frage hat {length} Zeichen; möglich sind {limit}. Bitte kürzen Sie sie.",
         "failed": "Bei uns ist etwas schiefgegangen. Bitte fragen Sie noch einmal.",
         "stopped": "Angehalten.",
+        "right": "Das stimmt",
+        "wrong": "Das stimmt nicht",
+        "correct": "Die richtige Antwort ist …",
+        "send": "Senden",
+        "thanks": "Danke.",
+        "not_kept": "Ihre Bewertung ließ sich nicht festhalten. Bitte gleich noch einmal versuchen.",
+        "tab_chat": "Fragen",
+        "tab_evaluation": "Auswertung",
+        "runs": "Auswertungen",
+        "no_runs": "Es gibt noch keine Auswertung. Der Befehl dafür: {command}",
+        "run_cases": "{cases} Fälle, {failed} gescheitert",
+        "run_leaked": "Ungültig: In {leaked} Fällen stand die Frage selbst in einer gefundenen Textstelle.",
+        "run_figures": "Mittelwert und in Klammern sein 95-%-Intervall. n ist die Zahl der Fälle.",
+        "run_version": "Version {version}",
     },
     "zh": {
         "tagline": "从 {articles} 篇文章中作答，句句有出处。",
@@ -96,6 +124,20 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "too_long": "您的问题有 {length} 个字符，最多 {limit} 个，请缩短后再问。",
         "failed": "我们这边出了点问题，请再问一次。",
         "stopped": "已停止。",
+        "right": "答得对",
+        "wrong": "答得不对",
+        "correct": "正确的回答是……",
+        "send": "发送",
+        "thanks": "谢谢。",
+        "not_kept": "未能保存您的评价，请稍后再试。",
+        "tab_chat": "问答",
+        "tab_evaluation": "评测",
+        "runs": "评测记录",
+        "no_runs": "还没有评测记录。运行以下命令即可生成：{command}",
+        "run_cases": "{cases} 个问题，{failed} 个出错",
+        "run_leaked": "无效：有 {leaked} 个问题，检索到的段落里就有问题本身。",
+        "run_figures": "均值，括号内为其 95% 置信区间；n 为问题数。",
+        "run_version": "版本 {version}",
     },
 }
 
@@ -143,6 +185,25 @@ def format_date(iso: str, lang: Lang) -> str:
         return iso
     month = _MONTHS[lang].split()[day.month - 1]
     return _DATES[lang].format(day=day.day, month=month, year=day.year)
+
+
+def format_moment(moment: datetime, lang: Lang) -> str:
+    """A point in time to the minute; the page may be read in any time zone, so it is in UTC.
+
+    >>> [format_moment(datetime(2024, 5, 21, 9, 5, tzinfo=UTC), lang) for lang in ("en", "de", "zh")]
+    ['21 May 2024, 09:05 UTC', '21. Mai 2024, 09:05 UTC', '2024年5月21日 09:05 UTC']
+    """
+    there = moment.astimezone(UTC)
+    return f"{format_date(there.date().isoformat(), lang)}{' ' if lang == 'zh' else ', '}{there:%H:%M} UTC"
+
+
+def format_share(share: float, lang: Lang) -> str:
+    """A share or score with two decimals.
+
+    >>> format_share(0.976, "en"), format_share(1, "de")
+    ('0.98', '1,00')
+    """
+    return f"{share:.2f}".replace(".", "," if lang == "de" else ".")
 
 
 def format_duration(milliseconds: float, lang: Lang) -> str:

@@ -1,8 +1,8 @@
-"""The rival: a plain LlamaIndex and Chroma quick start over the same files, with the same embedder.
+"""Who else is asked the same questions in the same run.
 
-Whole files go through LlamaIndex's own splitter into a Chroma collection, and the best passage's first three
-sentences are the answer. It never refuses and proves nothing. The articles' questions and answers are cut
-out, so that both are asked on the same terms.
+The plain pipeline is what one would build in an afternoon: whole files through LlamaIndex's own splitter into a
+Chroma collection with the same embedder, and the first three sentences of the nearest chunk as the answer. It never
+refuses and proves nothing. The other two only find: each is one half of our own retrieval, over our own passages.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
 
 import chromadb
 import numpy as np
@@ -19,6 +21,9 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.schema import BaseNode, MetadataMode
 
+from rag.embedding import Embedder, embed_question
+from rag.store import Store
+from rag.text import content_tokens, for_embedding, tokens
 from rag.types import Answer, Article, Lang, Passage, Sentence
 
 TOP_K = 8  # as many passages as the assistant is asked for
@@ -27,8 +32,26 @@ BATCH = 250  # local Chroma refuses more than 5,461 records at once
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 
 
-class Baseline:
-    """Answers from the passage nearest to the question."""
+class Rival(Protocol):
+    """Whatever else is asked the same questions. ``speaks`` says whether it has answers or passages alone."""
+
+    @property
+    def name(self) -> str:
+        """What its figures stand under."""
+
+    @property
+    def speaks(self) -> bool:
+        """Whether its answers are scored, or what it found alone."""
+
+    def ask(self, question: str, question_lang: Lang) -> Answer:
+        """Its answer, with the passages it found, best first."""
+
+
+class PlainPipeline:
+    """Answers from the chunk nearest to the question."""
+
+    name = "plain pipeline"
+    speaks = True
 
     def __init__(self, articles: Sequence[Article], embedder: BaseEmbedding) -> None:
         """Index the articles in memory; at least one of them has text beside its questions and answers."""
@@ -38,7 +61,7 @@ class Baseline:
         client = chromadb.EphemeralClient(ChromaSettings(anonymized_telemetry=False))
         # In-memory clients of one process share their collections, so each needs a name of its own.
         self._collection = client.create_collection(
-            f"baseline-{uuid.uuid4().hex}",
+            f"plain-{uuid.uuid4().hex}",
             embedding_function=None,
             configuration={"hnsw": {"space": "cosine"}},
         )
@@ -55,7 +78,7 @@ class Baseline:
         best = passages[0]
         said = tuple(Sentence(text, (), 0.0) for text in sentences(best.text)[:ANSWER_SENTENCES])
         return Answer(
-            id=f"baseline-{best.passage_id}",
+            id=f"plain-{best.passage_id}",
             question=question,
             question_lang=question_lang,
             answered=True,
@@ -125,3 +148,53 @@ def _chunks(articles: Sequence[Article]) -> list[BaseNode]:
         for node in SentenceSplitter().get_nodes_from_documents(documents)
         if node.get_content(MetadataMode.NONE).strip()
     ]
+
+
+class _Finder:
+    """A search over an index of ours: it finds passages and says nothing."""
+
+    speaks = False
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def _answer(self, question: str, question_lang: Lang, scored: Sequence[tuple[str, float]]) -> Answer:
+        found = {stored.passage.passage_id: stored.passage for stored in self._store.load([id_ for id_, _ in scored])}
+        return Answer(
+            id=f"rival-{uuid.uuid4().hex}",
+            question=question,
+            question_lang=question_lang,
+            answered=True,
+            answer="",
+            confidence=scored[0][1] if scored else 0.0,
+            passages=tuple(replace(found[id_], score=score) for id_, score in scored if id_ in found),
+        )
+
+
+class DenseOnly(_Finder):
+    """Our passages by the cosine of their vectors alone, searched exactly."""
+
+    name = "dense only"
+
+    def __init__(self, store: Store, embedder: Embedder) -> None:
+        super().__init__(store)
+        self._embedder = embedder
+        self._ids, self._matrix = store.vectors()
+
+    def ask(self, question: str, question_lang: Lang) -> Answer:
+        """The nearest passages."""
+        cosines = self._matrix @ embed_question(self._embedder, for_embedding(question))
+        best = np.argsort(-cosines, kind="stable")[:TOP_K]
+        return self._answer(question, question_lang, [(self._ids[i], float(cosines[i])) for i in best])
+
+
+class LexicalOnly(_Finder):
+    """Our passages by BM25 over our own tokens alone, as SQLite ranks them."""
+
+    name = "lexical only"
+
+    def ask(self, question: str, question_lang: Lang) -> Answer:
+        """The passages that hold the question's words best; the score is one over the rank."""
+        terms = content_tokens(question, question_lang) or tokens(question, question_lang)
+        ids = self._store.lexical(list(dict.fromkeys(terms)), TOP_K)
+        return self._answer(question, question_lang, [(id_, 1 / rank) for rank, id_ in enumerate(ids, start=1)])

@@ -1,0 +1,169 @@
+"""Answers that were given and what people said of them, in one SQLite file (WAL) of their own.
+
+Apart from the index, so that rebuilding or deleting it never loses what people took the trouble to say.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from rag.errors import FeedbackError, UnknownAnswerError
+from rag.types import Answer
+
+log = logging.getLogger(__name__)
+
+Verdict = Literal["up", "down"]
+
+UNRATED_KEPT = 10_000  # answers; with their passages a few kilobytes each
+PATIENCE = 2.0  # seconds to wait for another process that is writing; an answer waits no longer for its record
+
+# Every text is JSON in ASCII, the ids too: unlike SQLite's own texts it can hold lone surrogates and NUL.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS answers (
+  key INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, answer TEXT NOT NULL, settings TEXT NOT NULL,
+  rating TEXT, rated_at TEXT
+);
+CREATE INDEX IF NOT EXISTS unrated ON answers(key) WHERE rating IS NULL;
+CREATE INDEX IF NOT EXISTS rated ON answers(rated_at, key) WHERE rating IS NOT NULL;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What someone says of an answer. Of a refusal, ``up`` says that refusing was right."""
+
+    answer_id: str
+    rating: Verdict
+    comment: str | None = None
+    correct_answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A rated answer: ``when`` it was rated (ISO 8601, UTC), the answer as JSON values with the ids of all
+    passages retrieved as ``passage_ids``, and the settings that it was given under."""
+
+    rating: Verdict
+    comment: str | None
+    correct_answer: str | None
+    when: str
+    answer: dict[str, Any]
+    settings: dict[str, Any]
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+class FeedbackStore:
+    """One file, opened when it is first needed. Safe to call from many threads, which take turns."""
+
+    def __init__(self, path: Path, *, keep: int = UNRATED_KEPT, now: Callable[[], datetime] = utc_now) -> None:
+        self._path = path
+        self._keep = keep
+        self._now = now
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+        self._complained = False
+
+    def record(self, answer: Answer, settings: Mapping[str, Any]) -> None:
+        """Keep an answer, so that it can be rated. Of those that nobody rated only the newest are kept.
+
+        An answer must not fail because it can't be kept: that is logged, once until it works again.
+        """
+        kept = answer.to_dict() | {"passage_ids": [passage.passage_id for passage in answer.passages]}
+        try:
+            with self._transaction() as db:
+                db.execute(
+                    "INSERT INTO answers (id, answer, settings) VALUES (?, ?, ?)",
+                    (json.dumps(answer.id), json.dumps(kept), json.dumps(dict(settings))),
+                )
+                db.execute(
+                    "DELETE FROM answers WHERE rating IS NULL AND key <= "
+                    "(SELECT key FROM answers WHERE rating IS NULL ORDER BY key DESC LIMIT 1 OFFSET ?)",
+                    (self._keep,),
+                )
+        except FeedbackError as error:
+            if not self._complained:
+                log.warning("answers are given but cannot be rated: %s", error)
+            self._complained = True
+        else:
+            self._complained = False
+
+    def rate(self, rating: Rating) -> None:
+        """Keep what someone says of an answer, in place of what was said of it before.
+
+        Raises:
+            UnknownAnswerError: no answer with this id is kept.
+            FeedbackError: the file can't be written.
+        """
+        said = {"rating": rating.rating, "comment": rating.comment, "correct_answer": rating.correct_answer}
+        with self._transaction() as db:
+            found = db.execute(
+                "UPDATE answers SET rating = ?, rated_at = ? WHERE id = ?",
+                (json.dumps(said), self._now().isoformat(timespec="milliseconds"), json.dumps(rating.answer_id)),
+            ).rowcount
+        if not found:
+            raise UnknownAnswerError(
+                f"no answer {rating.answer_id!r} is kept; of unrated answers only the newest {self._keep:,} are. "
+                "Ask again and rate the new answer by its id"
+            )
+
+    def rated(self) -> list[Rated]:
+        """Everything that was rated, oldest rating first.
+
+        Raises:
+            FeedbackError: the file can't be read.
+        """
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT rating, rated_at, answer, settings FROM answers WHERE rating IS NOT NULL ORDER BY rated_at, key"
+            ).fetchall()
+        return [
+            Rated(**json.loads(rating), when=when, answer=json.loads(answer), settings=json.loads(settings))
+            for rating, when, answer, settings in rows
+        ]
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, one thread at a time; whatever fails becomes a ``FeedbackError``."""
+        with self._lock:
+            try:
+                if self._db is None:
+                    self._db = _open(self._path)
+                with self._db:  # commits, or rolls back
+                    yield self._db
+            except (sqlite3.Error, OSError) as error:
+                raise FeedbackError(
+                    f"{self._path} cannot be used: {error}. Check that it may be written and that the disk is not "
+                    "full, or move it away to begin a new one"
+                ) from error
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    db = sqlite3.connect(path, timeout=PATIENCE, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.executescript(_SCHEMA)
+    except BaseException:
+        db.close()
+        raise
+    return db

@@ -1,0 +1,14 @@
+"""The page's words as Gradio takes them, and the language of whoever reads it."""
+
+from __future__ import annotations
+
+from rag.types import Lang
+from rag.web.gradio_setup import gr
+from rag.web.strings import TEXTS, page_lang
+
+t = gr.I18n(**TEXTS)  # translated in the browser
+
+
+def reader_lang(request: gr.Request) -> Lang:
+    """The language for what the server writes into the page of this browser."""
+    return page_lang(request.headers.get("accept-language"))
