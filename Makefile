@@ -55,12 +55,20 @@ eval: install ## measure the answers to the articles' own questions
 
 # The public sets lie beside the checkout; see docs/quality.md for where they come from.
 BENCH ?= ../shared/bench
-quality: install ## print the figures of docs/quality.md anew (about ten minutes)
-	$(BIN)/python -m eval run --baseline --articles articles
-	$(BIN)/python -m eval run --baseline --articles $(BENCH)/clapnq/articles \
+SETS := xquad-en xquad-de xquad-zh clapnq mixed samples
+EVAL := $(BIN)/python -m eval
+quality: install ## print the figures of docs/quality.md anew and write them there (about 15 minutes)
+	for lang in en de zh; do \
+		$(EVAL) import squad $(BENCH)/raw/xquad.$$lang.json --lang $$lang --out build/xquad-$$lang && \
+		$(EVAL) run --baseline --articles build/xquad-$$lang/articles --questions build/xquad-$$lang/questions.jsonl \
+			--out runs/xquad-$$lang || exit 1; \
+	done
+	$(EVAL) run --baseline --articles $(BENCH)/clapnq/articles --out runs/clapnq \
 		--questions $(BENCH)/clapnq/questions.jsonl --questions $(BENCH)/clapnq/questions_unanswerable.jsonl
-	$(BIN)/python -m eval run --baseline --articles $(BENCH)/xquad/mixed/articles \
+	$(EVAL) run --baseline --articles $(BENCH)/xquad/mixed/articles --out runs/mixed \
 		--questions $(BENCH)/xquad/mixed/questions.jsonl --questions $(BENCH)/xquad/mixed/questions_unanswerable.jsonl
+	$(EVAL) run --baseline --articles articles --out runs/samples
+	$(BIN)/python docs/figures.py $(SETS:%=runs/%)
 
 screenshots: $(VENV)/.tests ## take the pictures of the documentation anew
 	$(BIN)/python docs/screenshots.py

@@ -41,6 +41,7 @@ MEASURES = {
 }
 FINDING = ("hit@1", "hit@5", "mrr", "ndcg@5")
 SHORT = ("hit@1", "contains_first", "contains", "answer_rate", "citation_recall")
+LONG_FORM = ("hit@1", "token_f1", "answer_rate", "refusal_recall", "confidence_auc", "citation_recall", "quote_exact")
 
 Summary = Mapping[str, Any]
 Column = Mapping[str, Any]  # a measure's estimate
@@ -95,11 +96,11 @@ def halves(figures: Mapping[str, Summary]) -> Table:
     return Table(columns, FINDING)
 
 
-def whole(figures: Mapping[str, Summary], name: str) -> Table:
+def whole(figures: Mapping[str, Summary], name: str, measures: Sequence[str] = tuple(MEASURES)) -> Table:
     """One run by language, beside the plain pipeline."""
     summary = figures[name]["summary"]
     columns = {**summary["by_lang"], "all": summary["overall"]} if len(summary["by_lang"]) > 1 else summary["by_lang"]
-    return Table({**columns, "plain pipeline": summary["rivals"]["plain pipeline"]["overall"]}, list(MEASURES))
+    return Table({**columns, "plain pipeline": summary["rivals"]["plain pipeline"]["overall"]}, measures)
 
 
 def kinds(figures: Mapping[str, Summary], name: str) -> Table:
@@ -117,6 +118,7 @@ BLOCKS: dict[str, Callable[[Mapping[str, Summary]], Table]] = {
     "xquad-short": lambda figures: xquad(figures, SHORT),
     "xquad": lambda figures: xquad(figures, list(MEASURES)),
     "halves": halves,
+    "clapnq-short": lambda figures: whole(figures, "clapnq", LONG_FORM),
     "clapnq": lambda figures: whole(figures, "clapnq"),
     "mixed": lambda figures: whole(figures, "mixed"),
     "mixed-kinds": lambda figures: kinds(figures, "mixed"),

@@ -22,8 +22,17 @@ class Checkpoint:
 
     @classmethod
     def start(cls, folder: Path, plan: Mapping[str, Any]) -> Checkpoint:
-        """Begin a run in a folder, which is made if need be."""
+        """Begin a run in a folder, which is made if need be.
+
+        Raises:
+            DatasetError: a run was begun there and is not finished.
+        """
         folder.mkdir(parents=True, exist_ok=True)
+        if (folder / UNFINISHED).exists():
+            raise DatasetError(
+                f"{folder}: a run was stopped here; go on with `python -m eval run --resume {folder}`, "
+                f"or delete {folder / UNFINISHED} to begin anew"
+            )
         made = cls(folder, _open(folder, "w"))
         made._write(dict(plan))
         return made

@@ -48,7 +48,7 @@ class Prepared:
 
 def run_command(args: Namespace) -> int:
     """``python -m eval run``."""
-    ready = _go_on(args.resume) if args.resume else _begin(args)
+    ready = _go_on(args) if args.resume else _begin(args)
     try:
         done = run(ready.plan, ready.settings, ready.articles, keep=ready.keep, done=ready.done)
     except BaseException:
@@ -76,7 +76,11 @@ def _begin(args: Namespace) -> Prepared:
     return Prepared(plan, settings, articles, out, Checkpoint.start(out, about), {})
 
 
-def _go_on(out: Path) -> Prepared:
+def _go_on(args: Namespace) -> Prepared:
+    out = args.resume
+    given = [key for key in (*_KEPT, "out") if getattr(args, key) not in (None, [], False, "without")]
+    if given:
+        raise DatasetError(f"--resume asks what the run was begun with; leave out --{', --'.join(given)}")
     about, done = checkpoint.load(out)
     plan, settings, articles = _plan(about["kept"], datetime.fromisoformat(about["started"]))
     changed = [key for key, value in _identity(plan, articles).items() if about[key] != value]
@@ -101,8 +105,10 @@ def _plan(kept: dict[str, Any], started: datetime) -> tuple[Plan, Settings, Sequ
         if settings.judge_model
         else None
     )
+    # Public sets lie in SET/articles beside their questions.
+    name = folder.parent.name if questions and folder.name == "articles" else folder.name
     plan = Plan(
-        folder.name,
+        name,
         folder,
         tuple(cases),
         started,

@@ -15,7 +15,7 @@ from eval.runner import Run
 from eval.scorers import ANSWER, CITATION, JUDGE, REFUSAL, RETRIEVAL
 from eval.summary import AUC, PAIRED, Estimates, Summary
 
-WIDTH = 190  # of tables that do not go to a terminal: seven columns of figures side by side
+WIDTH = 250  # of tables that do not go to a terminal: nine columns of figures side by side
 FEW = 40  # cases that are listed one by one
 _BLOCKS = (RETRIEVAL, ANSWER, CITATION, (*REFUSAL, AUC), JUDGE)
 _NOTE = "mean [95 % interval] n = cases the measure applies to; – applies to none; failed cases are in no mean"

@@ -132,3 +132,15 @@ def _package(name: str) -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return Path(found.submodule_search_locations[0])
+
+
+def yes_to_all(request: Request) -> str:
+    """Yes in the language of the question, and the best grade."""
+    prompt = prompt_of(request)
+    if asks_for_grade(prompt):
+        return "5\nAs the gold answer says."
+    return "是" if "是 或 否" in prompt else "JA" if "JA oder NEIN" in prompt else "YES"
+
+
+def asks_for_grade(prompt: str) -> bool:
+    return any(word in prompt for word in ("标准答案", "Gold answer", "Musterantwort"))

@@ -19,9 +19,11 @@ from eval_fakes import (
     refusal,
     unanswerable_cases,
 )
+from model_server import scripted_server, yes_to_all
 
 from eval import runner
 from eval.__main__ import main
+from eval.scorers import JUDGE
 from rag.types import Answer
 
 CASES = [*answerable_cases(), *unanswerable_cases()]
@@ -145,6 +147,45 @@ def test_a_run_over_other_questions_is_not_gone_on_with(
     assert "there changed: questions; begin a new one" in capsys.readouterr().err
     assert main(["run", "--resume", "nowhere"]) == 2
     assert "there is no run to go on with here" in capsys.readouterr().err
+
+
+def test_a_stopped_run_is_neither_overwritten_nor_changed_in_mid_run(
+    assistant: ScriptedAssistant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assistant.script = {**perfect(CASES), CASES[2].question: KeyboardInterrupt()}
+    main([*RUN, "--out", "a"])
+    capsys.readouterr()
+    assert main([*RUN, "--out", "a"]) == 2
+    assert "a run was stopped here; go on with `python -m eval run --resume a`" in capsys.readouterr().err
+    assert main(["run", "--resume", "a", "--limit", "3", "--baseline"]) == 2
+    assert "leave out --baseline, --limit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("always", ["YES", "I could not say."])
+def test_a_judge_grades_and_says_how_far_it_can_be_trusted(
+    assistant: ScriptedAssistant,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    always: str,
+) -> None:
+    readable = always == "YES"
+    with scripted_server(yes_to_all if readable else lambda _: always) as server:
+        monkeypatch.setenv("RAG_JUDGE_MODEL", "small")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        assert main([*RUN, "--out", "a"]) == 0
+    printed = capsys.readouterr().out
+    assert "Cohen's kappa" in printed
+    results = json.loads(Path("a", "results.json").read_text(encoding="utf-8"))
+    judge, graded = results["summary"]["judge"], results["summary"]["overall"]["judge_faithful"]
+    if readable:
+        assert graded == {"n": 3, "mean": 1.0, "low": 1.0, "high": 1.0}
+        assert judge["agreement"]["kappa"] == 0.0  # whoever always says yes agrees by chance alone
+    else:
+        assert graded is None
+        assert judge["unreadable"] == dict.fromkeys(JUDGE, 3)
+        assert "verdicts that could not be read: 3 of judge_faithful" in printed
+    assert "Judged by small" in Path("a", "report.html").read_text(encoding="utf-8")
+    assert "never-to-be-used" not in Path("a", "results.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

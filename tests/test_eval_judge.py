@@ -12,7 +12,7 @@ from pathlib import Path
 import llama_index.core
 import pytest
 from eval_fakes import TEXTS, answer_from, answerable_cases, passage, refusal
-from model_server import Reply, Request, prompt_of, refuse, scripted_server, smollm2_server
+from model_server import Reply, Request, asks_for_grade, prompt_of, refuse, scripted_server, smollm2_server, yes_to_all
 
 from eval.dataset import Case, DatasetError
 from eval.judge import LABELS, Judge, Label, count_missing, load_labels, read_grade, read_verdict
@@ -23,18 +23,6 @@ from rag.types import LANGS, Usage
 KEY = "sk-very-secret"
 KNOWN = answerable_cases()
 YES = {"zh": "是", "en": "YES", "de": "JA"}
-
-
-def yes_to_all(request: Request) -> str:
-    """Yes in the language of the question, and the best grade."""
-    prompt = prompt_of(request)
-    if asks_for_grade(prompt):
-        return "5\nAs the gold answer says."
-    return "是" if "是 或 否" in prompt else "JA" if "JA oder NEIN" in prompt else "YES"
-
-
-def asks_for_grade(prompt: str) -> bool:
-    return any(word in prompt for word in ("标准答案", "Gold answer", "Musterantwort"))
 
 
 def grade(reply: Callable[[Request], Reply | str], case: Case = KNOWN[0]) -> tuple[dict[str, Score], Judge]:

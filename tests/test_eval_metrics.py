@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from eval.metrics import (
+    chrf,
     contains,
     estimate_auc,
     estimate_mean,
@@ -13,7 +16,9 @@ from eval.metrics import (
     normalise,
     quote_stands,
     reciprocal_rank,
+    risk_coverage,
     roc_auc,
+    roc_curve,
     token_f1,
     token_recall,
 )
@@ -152,3 +157,41 @@ def test_an_interval_narrows_with_the_number_of_values() -> None:
     # 1.96 standard errors of a fair coin: 0.219 for 20 values, 0.022 for 2000.
     assert few.high - few.mean == pytest.approx(0.219, abs=0.04)
     assert many.high - many.mean == pytest.approx(0.022, abs=0.004)
+
+
+@pytest.mark.parametrize(
+    ("near", "far", "gold"),
+    [
+        ("Scale raised one billion dollars.", "The tunnel is long.", "Scale raised $1 billion."),
+        ("Scale sammelte eine Milliarde ein.", "Der Tunnel ist lang.", "Scale sammelte 1 Milliarde Dollar ein."),
+        ("Scale筹集了10亿美元。", "隧道很长。", "Scale公司筹集10亿美元。"),
+    ],
+)
+def test_characters_in_common_tell_near_from_far_without_words(near: str, far: str, gold: str) -> None:
+    close, distant = chrf(near, [gold]), chrf(far, [gold])
+    assert close is not None
+    assert distant is not None
+    assert close > 2 * distant
+    assert chrf(gold, ["something else", gold]) == pytest.approx(1.0)
+    assert chrf("", [gold]) == 0.0
+    assert chrf(gold, ["", "  "]) is None
+
+
+def test_a_curve_goes_through_every_bar_once_and_its_area_is_the_auc() -> None:
+    yes, no = [0.9, 0.8, 0.8, 0.3], [0.8, 0.2]
+    curve = roc_curve(yes, no)
+    assert curve == [(0.0, 0.0), (0.0, 0.25), (0.5, 0.75), (0.5, 1.0), (1.0, 1.0)]
+    area = sum((x2 - x1) * (y1 + y2) / 2 for (x1, y1), (x2, y2) in pairwise(curve))
+    assert area == pytest.approx(roc_auc(yes, no))
+
+
+def test_risk_grows_where_confidence_is_wrong() -> None:
+    assert risk_coverage([0.2, 0.9], [True, False]) == [(0.5, 1.0), (1.0, 0.5)]
+
+
+def test_an_interval_of_an_area_holds_it_and_narrows_with_more_cases() -> None:
+    few, many = (estimate_auc([0.9, 0.4] * n, [0.6, 0.3] * n) for n in (3, 300))
+    assert few is not None
+    assert many is not None
+    assert few.mean == many.mean == 0.75
+    assert few.low <= many.low < 0.75 < many.high <= few.high

@@ -86,9 +86,9 @@ def test_a_rival_is_scored_on_what_it_has(tmp_path: Path) -> None:
 
 
 QUESTIONS: list[tuple[Lang, str, str]] = [
-    ("en", "Which fruit is red and round?", "apple"),
-    ("zh", "什么水果是绿色的？", "pear"),
-    ("de", "Welche Frucht ist blau und süß?", "plum"),
+    ("en", "Is the apple red and round?", "apple"),
+    ("zh", "梨是什么颜色的？", "pear"),
+    ("de", "Ist die Pflaume blau und süß?", "plum"),
 ]
 
 
