@@ -16,13 +16,15 @@ from eval import checkpoint, dataset, rated
 from eval.checkpoint import Checkpoint
 from eval.compare import compare, print_comparison
 from eval.dataset import DatasetError, articles_checksum, cases_checksum
-from eval.imports import Imported
-from eval.imports_beir import import_beir
-from eval.imports_squad import import_squad
+from eval.importers.beir import import_beir
+from eval.importers.squad import import_squad
+from eval.importers.writing import Imported
 from eval.judge import Judge
+from eval.plan import Plan
+from eval.provenance import git_commit
 from eval.records import Record
 from eval.results import load_run, write_run
-from eval.runner import Plan, Run, git_commit, run
+from eval.runner import Run, run
 from eval.scorers import LOWER_IS_BETTER
 from eval.tables import console_for, print_report
 from rag.assembly import FEEDBACK_FILE

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from eval.dataset import DatasetError
-from eval.html_report import render_html
-from eval.markdown_report import render_markdown
 from eval.records import Json, from_json, to_json
+from eval.report.html import render_html
+from eval.report.markdown import render_markdown
 from eval.runner import Run
 from eval.summary import summarise
 

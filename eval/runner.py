@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import SecretStr
 from rich.progress import Progress
 
 from eval.checkpoint import Checkpoint
-from eval.dataset import Case, articles_checksum, cases_checksum, gold_langs
+from eval.dataset import Case, articles_checksum, cases_checksum
 from eval.judge import Agreement, Judge, count_missing
 from eval.leak import NEARLY_WORD_FOR_WORD, Leak, find_leak
-from eval.likeness import Likeness
+from eval.parties import Parties, open_parties
+from eval.plan import Plan
 from eval.progress import progress_bar
+from eval.provenance import git_commit, run_settings
 from eval.records import Aside, Record, aside_of, record_of
-from eval.rivals import DenseOnly, LexicalOnly, PlainPipeline, Rival
-from eval.scorers import (
-    ArticleText,
-    Scores,
-    Tools,
-    score_case,
-    score_refusal,
-    score_retrieval,
-    score_text,
-    score_verdict,
-)
+from eval.rivals import Rival
+from eval.scorers import Scores, Tools, score_case, score_refusal, score_retrieval, score_text, score_verdict
 from eval.summary import Summary, summarise
-from rag.assembly import STORE_FILE, open_assistant, open_embedder, run_ingest
 from rag.assistant import Assistant
 from rag.errors import ChatModelSetupError, QuestionError
 from rag.settings import Settings
-from rag.store import Store
-from rag.types import AnswererName, Article, Health
-
-Qa = Literal["without", "both"]
+from rag.types import Article
 
 
 class LeakError(Exception):
@@ -55,32 +37,6 @@ class LeakError(Exception):
             f" ({leak.overlap:.3f}, from {NEARLY_WORD_FOR_WORD} on a score measures nothing)"
         )
         self.leak = leak
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to ask, of what, and how."""
-
-    name: str
-    articles: Path
-    cases: tuple[Case, ...]
-    started: datetime
-    answerer: AnswererName | None = None  # None: as set
-    baseline: bool = False
-    qa: Qa = "without"
-    judge: Judge | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Parties:
-    """Who is asked, and what scoring needs."""
-
-    assistant: Assistant
-    tools: Tools
-    answerer: AnswererName | None = None
-    rivals: Sequence[Rival] = ()
-    with_qa: Assistant | None = None
-    judge: Judge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,26 +92,6 @@ def run(
         summary=summarise(records),
         judge=judge_json(plan.judge, agreement, records) if plan.judge and agreement else None,
     )
-
-
-@contextmanager
-def open_parties(plan: Plan, settings: Settings, articles: Sequence[Article], progress: Progress) -> Iterator[Parties]:
-    """Everybody who is asked, over fresh indexes that are gone afterwards."""
-    with ExitStack() as stack:
-        folder = stack.enter_context(throwaway_index(settings, plan.articles, progress))
-        assistant = stack.enter_context(throwaway_assistant(settings, folder))
-        embedder = open_embedder(settings)
-        rivals: list[Rival] = []
-        if plan.baseline:
-            store = Store(folder / STORE_FILE)
-            stack.callback(store.close)
-            rivals = [PlainPipeline(articles, embedder), DenseOnly(store, embedder), LexicalOnly(store)]
-        with_qa = None
-        if plan.qa == "both":
-            other = stack.enter_context(throwaway_index(settings, plan.articles, progress, include_qa=True))
-            with_qa = stack.enter_context(throwaway_assistant(settings, other))
-        tools = Tools(article_text(assistant), Likeness(embedder), gold_langs(articles))
-        yield Parties(assistant, tools, plan.answerer, rivals, with_qa, plan.judge)
 
 
 def evaluate(
@@ -245,95 +181,3 @@ def judge_json(judge: Judge, agreement: Agreement, records: Sequence[Record]) ->
         "agreement": asdict(agreement),
         "usage": asdict(judge.usage),
     }
-
-
-def article_text(assistant: Assistant) -> ArticleText:
-    """Looks up an article's whole text by its id, each once."""
-
-    @cache
-    def text_of(article_id: str) -> str | None:
-        found = assistant.article(article_id)
-        return found[1] if found else None
-
-    return text_of
-
-
-@contextmanager
-def throwaway_index(
-    settings: Settings, articles: Path, progress: Progress, *, include_qa: bool = False
-) -> Iterator[Path]:
-    """A data folder with a fresh index of these articles, which is gone afterwards."""
-    # On Windows a file that Chroma still holds cannot be deleted; that must not cost the run its results.
-    with tempfile.TemporaryDirectory(prefix="eval-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        bar = progress.add_task("indexing with Q&A" if include_qa else "indexing", total=None)
-
-        def step(_: str, at: int, of: int) -> None:
-            progress.update(bar, completed=at, total=of)
-
-        # Shut out twice, here and in each question: the answer key must not even weigh in the words' rarity.
-        run_ingest(_own(settings, folder), [articles], include_qa=include_qa, progress=step)
-        yield folder
-
-
-@contextmanager
-def throwaway_assistant(settings: Settings, folder: Path) -> Iterator[Assistant]:
-    """An assistant over a data folder of the run's own."""
-    assistant = open_assistant(_own(settings, folder))
-    try:
-        yield assistant
-    finally:
-        assistant.close()
-
-
-def _own(settings: Settings, folder: Path) -> Settings:
-    # Embedded, also where a Chroma server is set: that one holds what people are using.
-    return settings.model_copy(update={"data_dir": folder, "chroma_url": None, "chroma_token": None})
-
-
-def run_settings(settings: Settings, health: Health, plan: Plan) -> dict[str, Any]:
-    """The settings of a run as JSON values, without secrets, and what they came to.
-
-    Keys, tokens, and passwords in a link are left out; so is what a run does not use: where people's own index, its
-    Chroma server and the page are.
-    """
-    unused = {"data_dir", "chroma_url", "chroma_token", "host", "port", "runs"}
-    secret = {key for key, value in settings if _is_secret(value)}
-    shown = settings.model_dump(mode="json", exclude=secret | unused)
-    public = {key: _without_password(value) if isinstance(value, str) else value for key, value in shown.items()}
-    return {
-        **public,
-        "articles": str(plan.articles),
-        "answerer": plan.answerer or health.answerer,
-        "chat_model": health.model,
-        "embed_model": health.embed_model,
-        "include_qa": plan.qa,
-        "baseline": plan.baseline,
-    }
-
-
-def _is_secret(value: object) -> bool:
-    return isinstance(value, SecretStr) or (
-        isinstance(value, tuple) and any(isinstance(item, SecretStr) for item in value)
-    )
-
-
-def _without_password(value: str) -> str:
-    """A link without the parts that may hold a key; other text as it is.
-
-    >>> _without_password("https://me:secret@llm.example/v1?key=secret"), _without_password("local")
-    ('https://llm.example/v1', 'local')
-    """
-    return re.sub(r"(?<=://)[^/]*@|\?.*", "", value) if "://" in value else value
-
-
-def git_commit() -> str | None:
-    """The commit this code is at, with ``-dirty`` when files differ from it; None outside a repository."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        done = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False, timeout=10
-        )
-    except (OSError, subprocess.TimeoutExpired):  # no git on this machine, or one that hangs
-        return None
-    return done.stdout.strip() or None

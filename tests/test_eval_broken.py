@@ -18,8 +18,9 @@ from conftest import SAMPLES, settings_for
 from eval.dataset import Case, choose_cases, gold_langs, read_articles
 from eval.likeness import Likeness
 from eval.metrics import Estimate
+from eval.parties import Parties, article_text
 from eval.progress import progress_bar
-from eval.runner import Parties, article_text, evaluate
+from eval.runner import evaluate
 from eval.scorers import LOWER_IS_BETTER, Tools
 from eval.summary import MEASURES, Summary, summarise
 from rag.assembly import open_assistant, open_embedder, run_ingest

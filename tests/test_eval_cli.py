@@ -21,7 +21,7 @@ from eval_fakes import (
 )
 from model_server import scripted_server, yes_to_all
 
-from eval import runner
+from eval import parties
 from eval.__main__ import main
 from eval.scorers import JUDGE
 from rag.types import Answer
@@ -34,8 +34,8 @@ def assistant(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ScriptedAssist
     """Plays a perfect assistant to the command, in a folder of its own with articles and questions."""
     made = ScriptedAssistant(perfect(CASES))
 
-    monkeypatch.setattr(runner, "run_ingest", lambda *_, **__: None)
-    monkeypatch.setattr(runner, "open_assistant", lambda _settings: made)
+    monkeypatch.setattr(parties, "run_ingest", lambda *_, **__: None)
+    monkeypatch.setattr(parties, "open_assistant", lambda _settings: made)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "news").mkdir()
     for name, text in TEXTS.items():

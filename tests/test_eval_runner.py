@@ -24,13 +24,15 @@ from eval_fakes import (
     unanswerable_cases,
 )
 
-from eval import runner
+from eval import parties, provenance
 from eval.checkpoint import Checkpoint, load
 from eval.dataset import Case, choose_cases, read_articles
+from eval.parties import Parties, throwaway_index
+from eval.plan import Plan
 from eval.progress import progress_bar
 from eval.records import Record, from_json, to_json
 from eval.results import load_run, run_json, write_run
-from eval.runner import Parties, Plan, Run, evaluate, run, throwaway_index
+from eval.runner import Run, evaluate, run
 from eval.scorers import JUDGE, LOWER_IS_BETTER, Tools
 from eval.summary import MEASURES, Summary, summarise
 from rag.errors import QuestionError
@@ -190,8 +192,8 @@ class Stage:
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     made = Stage(perfect(CASES))
-    monkeypatch.setattr(runner, "run_ingest", made.run_ingest)
-    monkeypatch.setattr(runner, "open_assistant", made.open_assistant)
+    monkeypatch.setattr(parties, "run_ingest", made.run_ingest)
+    monkeypatch.setattr(parties, "open_assistant", made.open_assistant)
     return made
 
 
@@ -330,7 +332,7 @@ def test_a_question_that_is_no_valid_unicode_can_be_written(tmp_path: Path, stag
 
 def test_without_git_the_commit_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    assert runner.git_commit() is None
+    assert provenance.git_commit() is None
 
 
 def test_a_real_run_over_three_languages_proves_every_sentence(tmp_path: Path) -> None:

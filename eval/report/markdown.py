@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from eval.figures import Figure, Matrix, Table, by_kind, headline, pair_matrix
-from eval.html_report import WORST, banner_lines, judge_line, shorten_commit, started, wanted_words
-from eval.verdicts import finding, shorten, worst_first
-from eval.wording import HOW_TO_READ, kind_in_words
+from eval.report.figures import Figure, Matrix, Table, by_kind, headline, pair_matrix
+from eval.report.html import WORST, banner_lines, judge_line, shorten_commit, started, wanted_words
+from eval.report.verdicts import finding, shorten, worst_first
+from eval.report.wording import HOW_TO_READ, kind_in_words
 
 Results = Mapping[str, Any]
 

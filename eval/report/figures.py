@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eval.wording import JUDGED, KNOWN, Measure, blocks_of, kind_in_words
+from eval.report.wording import JUDGED, KNOWN, Measure, blocks_of, kind_in_words
 from rag.types import LANGS
 
 Estimate = Mapping[str, Any]  # n, mean, low, high

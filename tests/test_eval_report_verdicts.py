@@ -19,7 +19,7 @@ from report_fakes import (
     small_run,
 )
 
-from eval.verdicts import REASONS, badness, finding, gold_rank, worst_first
+from eval.report.verdicts import REASONS, badness, finding, gold_rank, worst_first
 
 
 def answered_case(confidence: float = 0.9, **values: float | None) -> Json:

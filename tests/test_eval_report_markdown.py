@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from report_fakes import WORST_FIRST, empty_run, small_run
 
-from eval.markdown_report import render_markdown
+from eval.report.markdown import render_markdown
 
 
 @pytest.fixture(scope="module")

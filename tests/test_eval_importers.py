@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from conftest import shared_folder
 
-from eval import imports
 from eval.dataset import Case, DatasetError, load_questions
-from eval.imports import Imported, file_name
-from eval.imports_beir import import_beir
-from eval.imports_squad import import_squad
+from eval.importers import writing
+from eval.importers.beir import import_beir
+from eval.importers.squad import import_squad
+from eval.importers.writing import Imported, file_name
 from rag.articles import find_files, read_article
 from rag.chunking import chunk
 from rag.types import Article, Lang
@@ -450,7 +450,7 @@ def test_an_import_that_is_stopped_leaves_the_earlier_one_as_it_was(
 ) -> None:
     out = squad("drcd.zh.json", "zh", tmp_path).out
     written: list[Path] = []
-    write = imports._write
+    write = writing._write
 
     def write_one_only(file: Path, text: str) -> None:
         if written:
@@ -458,7 +458,7 @@ def test_an_import_that_is_stopped_leaves_the_earlier_one_as_it_was(
         written.append(file)
         write(file, text)
 
-    monkeypatch.setattr(imports, "_write", write_one_only)
+    monkeypatch.setattr(writing, "_write", write_one_only)
     with pytest.raises((KeyboardInterrupt, OSError)):
         squad("squad-1.1.en.json", "en", tmp_path)
     assert written and not written[0].exists()

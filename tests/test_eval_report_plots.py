@@ -9,7 +9,7 @@ import matplotlib as mpl
 import pytest
 from report_fakes import empty_run, large_run, small_run
 
-from eval.plots import render_plots
+from eval.report.plots import render_plots
 
 PLOTS = ["pairs", "risk", "roc", "confidence", "latency", "lengths"]
 TEXT = "{http://www.w3.org/2000/svg}text"

@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from report_fakes import END_OF_SCRIPT, HOSTILE, WORST_FIRST, empty_run, large_run, small_run
 
-from eval.html_report import render_html
+from eval.report.html import render_html
 from rag.web.theme import COLOURS
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -352,7 +352,7 @@ def test_the_same_run_makes_the_same_file() -> None:
 
 
 def test_its_colours_are_those_of_the_chat_page() -> None:
-    css = files("eval").joinpath("report.css").read_text(encoding="utf-8")
+    css = files("eval.report").joinpath("report.css").read_text(encoding="utf-8")
     light, dark = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
     for mode, text in enumerate((light, dark)):
         own = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", text))
@@ -373,7 +373,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_every_colour_of_text_stands_out_from_both_grounds() -> None:
-    css = files("eval").joinpath("report.css").read_text(encoding="utf-8")
+    css = files("eval.report").joinpath("report.css").read_text(encoding="utf-8")
     for text in re.findall(r":root \{(.*?)\}", css, re.DOTALL):
         own = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", text))
         for name in ("ink", "quiet", "accent", "bad", "good", "series-1", "series-2"):

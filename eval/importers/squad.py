@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.dataset import Case, DatasetError
-from eval.imports import Document, Imported, LeftOut, Origin, checksums, clean, digest, link_to, write_import
+from eval.importers.writing import Document, Imported, LeftOut, Origin, checksums, clean, digest, link_to, write_import
 from rag.sentences import sentences
 from rag.types import Lang
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from report_fakes import empty_run, estimate, small_run
 
-from eval.figures import NONE, Table, by_kind, headline, pair_matrix
+from eval.report.figures import NONE, Table, by_kind, headline, pair_matrix
+from eval.report.wording import KNOWN
 from eval.scorers import ANSWER, CITATION, JUDGE, LOWER_IS_BETTER, REFUSAL, RETRIEVAL
 from eval.summary import AUC
-from eval.wording import KNOWN
 
 
 def row_of(table: Table, measure: str) -> list[str]:

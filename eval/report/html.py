@@ -19,10 +19,10 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
-from eval.figures import Figure, Matrix, Table, by_kind, headline, ordered, pair_matrix
-from eval.plots import Plot, render_plots, spoken_sentences
-from eval.verdicts import REASONS, badness, finding, gold_rank, worst_first
-from eval.wording import HOW_TO_READ, Measure, blocks_of, kind_in_words
+from eval.report.figures import Figure, Matrix, Table, by_kind, headline, ordered, pair_matrix
+from eval.report.plots import Plot, render_plots, spoken_sentences
+from eval.report.verdicts import REASONS, badness, finding, gold_rank, worst_first
+from eval.report.wording import HOW_TO_READ, Measure, blocks_of, kind_in_words
 from rag.links import checked_url
 
 __all__ = ["badness", "render_html"]
@@ -41,7 +41,7 @@ _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")  # what no
 
 def render_html(results: Results) -> str:
     """The whole report, from the values of ``results.json``."""
-    files_of = {name: files("eval").joinpath(name).read_text(encoding="utf-8") for name in _PARTS}
+    files_of = {name: files("eval.report").joinpath(name).read_text(encoding="utf-8") for name in _PARTS}
     run, summary = results["run"], results["summary"]
     data, encoding = _data(results)
     return Template(files_of["report.html"]).substitute(

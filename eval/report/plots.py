@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from eval.figures import ARROW, ordered
-from eval.wording import KNOWN
+from eval.report.figures import ARROW, ordered
+from eval.report.wording import KNOWN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
