@@ -36,12 +36,19 @@ class Leak:
         return self.overlap >= NEARLY_WORD_FOR_WORD
 
 
-def find_leak(question: str, passages: Iterable[Passage]) -> Leak:
-    """The passage that holds the question most nearly."""
-    measured = (
-        Leak(1.0 if passage.kind == "qa" else overlap(question, passage.text), passage.passage_id, passage.file)
-        for passage in passages
-    )
+def find_leak(question: str, passages: Iterable[Passage], *, answerable: bool = True) -> Leak:
+    """The passage that holds the question most nearly.
+
+    A question that cannot be answered has no answer to leak: where a text holds it, say as the title of a song, it only
+    is harder to refuse. For it question-and-answer passages alone count.
+    """
+
+    def measure(passage: Passage) -> float:
+        if passage.kind == "qa":
+            return 1.0
+        return overlap(question, passage.text) if answerable else 0.0
+
+    measured = (Leak(measure(passage), passage.passage_id, passage.file) for passage in passages)
     return max(measured, key=lambda leak: leak.overlap, default=Leak(0.0))
 
 

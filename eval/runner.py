@@ -139,7 +139,7 @@ def ask_case(parties: Parties, case: Case) -> Record:
     begun = time.perf_counter()
     answer = parties.assistant.ask(case.question, include_qa=False, answerer=parties.answerer)
     seconds = time.perf_counter() - begun
-    leak = find_leak(case.question, answer.passages)
+    leak = find_leak(case.question, answer.passages, answerable=case.answerable)
     if leak.found and parties.with_qa is None:
         raise LeakError(leak)
     return record_of(

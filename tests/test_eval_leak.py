@@ -43,5 +43,13 @@ def test_a_question_and_answer_passage_is_a_leak_whatever_it_says() -> None:
     assert (found.overlap, found.file, found.found) == (1.0, "zh1.md", True)
 
 
+@pytest.mark.parametrize("title", ["Who am I? (What's My Name?)", "你是谁？我是谁？", "Wer wird Millionär?"])
+def test_what_cannot_be_answered_may_be_the_title_of_something(title: str) -> None:
+    found = [replace(passage("en1"), text=f"“{title}” was a success.")]
+    assert find_leak(title, found).found
+    assert not find_leak(title, found, answerable=False).found
+    assert find_leak(title, [replace(passage("en1"), kind="qa")], answerable=False).found
+
+
 def test_nothing_found_leaks_nothing() -> None:
     assert (find_leak("Who?", []).overlap, find_leak("Who?", []).passage_id) == (0.0, None)
