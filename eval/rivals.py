@@ -1,8 +1,8 @@
 """Who else is asked the same questions in the same run.
 
 The plain pipeline is what one would build in an afternoon: whole files through LlamaIndex's own splitter into a
-Chroma collection with the same embedder, and the first three sentences of the nearest chunk as the answer. It never
-refuses and proves nothing. The other two only find: each is one half of our own retrieval, over our own passages.
+Chroma collection with the same embedder, and the first three sentences of the nearest chunk as the answer, without the
+front matter and the link that may stand before them. It never refuses and proves nothing. The other two only find: each is one half of our own retrieval, over our own passages.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from rag.types import Answer, Article, Lang, Passage, Sentence
 TOP_K = 8  # as many passages as the assistant is asked for
 ANSWER_SENTENCES = 3
 BATCH = 250  # local Chroma refuses more than 5,461 records at once
+_FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+_LINK_LINE = re.compile(r"^\[[^\]]*\]\([^)]*\)\s*$", re.MULTILINE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 
 
@@ -76,7 +78,7 @@ class PlainPipeline:
         """The first sentences of the passage nearest to the question; its confidence is their cosine."""
         passages = self.search(question)
         best = passages[0]
-        said = tuple(Sentence(text, (), 0.0) for text in sentences(best.text)[:ANSWER_SENTENCES])
+        said = tuple(Sentence(text, (), 0.0) for text in sentences(without_head(best.text))[:ANSWER_SENTENCES])
         return Answer(
             id=f"plain-{best.passage_id}",
             question=question,
@@ -132,13 +134,22 @@ def without_qa(article: Article) -> str:
     return text
 
 
-def sentences(text: str) -> list[str]:
-    """Sentences, split in the plain way.
+def without_head(text: str) -> str:
+    """A chunk without front matter and lines that are a link alone: nobody wants these for an answer.
 
-    >>> sentences("Scale grew. Wang said: more! 估值翻倍。融资完成。")
+    >>> without_head("---\\ntitle: Scale\\n---\\n[Source Link](https://a.example)\\n\\nScale grew.").strip()
+    'Scale grew.'
+    """
+    return _LINK_LINE.sub("", _FRONT_MATTER.sub("", text))
+
+
+def sentences(text: str) -> list[str]:
+    """Sentences, split in the plain way, each on one line.
+
+    >>> sentences("Scale grew. Wang said:\\nmore! 估值翻倍。融资完成。")
     ['Scale grew.', 'Wang said: more!', '估值翻倍。', '融资完成。']
     """
-    return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
+    return [" ".join(part.split()) for part in _SENTENCE_END.split(text) if part.strip()]
 
 
 def _chunks(articles: Sequence[Article]) -> list[BaseNode]:

@@ -300,6 +300,21 @@ def test_a_slow_answer_can_be_stopped_and_another_asked_at_once(hand_made_site: 
     expect(page.locator("#chat .answer")).to_be_visible()
 
 
+def test_pressing_enter_twice_asks_once(hand_made_site: str, open_page: OpenPage, hand_made: HandMadeAssistant) -> None:
+    page = open_page(hand_made_site)
+    hand_made.forget()
+    box = page.locator("#question textarea")
+    box.fill("slow")
+    box.press("Enter")
+    box.press("Enter")
+    expect(page.locator("#chat .asked")).to_have_text("slow")
+    hand_made.released.set()
+    expect(page.locator("#chat .answer")).to_be_visible()
+    ask(page, "Was fraß die Katze?")
+    expect(page.locator("#chat .answer")).to_have_count(2)
+    assert [asked["question"] for asked in hand_made.asked] == ["slow", "Was fraß die Katze?"]
+
+
 def test_hostile_words_load_nothing(hand_made_site: str, open_page: OpenPage) -> None:
     page = open_page(hand_made_site)
     image = '<img src="http://images.test/a.png"> ![i](http://images.test/b.png) [x](javascript:alert(1))'

@@ -175,7 +175,8 @@ def _chat_tab(handlers: Chat, rater: Rater) -> tuple[gr.Chatbot, gr.Markdown]:
         [box, conversation, choice],
         [box, chat, sources, conversation, ask, stop, *bar.outputs],
         show_progress="hidden",
-        trigger_mode="once",
+        # A second Enter waits for the first to be done; "once" would swallow one that comes right after a stop.
+        trigger_mode="always_last",
         concurrency_limit=AT_ONCE,
         api_visibility="private",
     )
