@@ -2,7 +2,8 @@
 
 The plain pipeline is what one would build in an afternoon: whole files through LlamaIndex's own splitter into a
 Chroma collection with the same embedder, and the first three sentences of the nearest chunk as the answer, without the
-front matter and the link that may stand before them. It never refuses and proves nothing. The other two only find: each is one half of our own retrieval, over our own passages.
+front matter and the link that may stand before them. It never refuses and proves nothing. The other two only find: each
+is one half of our own retrieval, over our own passages.
 """
 
 from __future__ import annotations
