@@ -26,7 +26,7 @@ from llama_index.core.evaluation import (
 
 from eval.dataset import Case, DatasetError
 from eval.judge_prompts import prompts_in
-from eval.metrics.agreement import cohen_kappa
+from eval.metrics import cohen_kappa
 from eval.scorers import JUDGE, Score, Scores, spoken
 from rag.chat_model import ChatModel
 from rag.errors import ChatModelError, ChatModelSetupError, ReplyError

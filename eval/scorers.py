@@ -187,10 +187,11 @@ def is_prose(gold: str, lang: Lang) -> bool:
 def _score_lang(case: Case, answer: Answer) -> Score:
     if not answer.answered:
         return Score(None, "refused")
-    lang, sure = identify(spoken(answer))
-    if sure < 0.5:
+    said = spoken(answer)
+    matches = metrics.in_language(said, case.question_lang)
+    if matches is None:
         return Score(None, "too short to tell its language")
-    return Score(float(lang == case.question_lang), f"asked in {case.question_lang}, answered in {lang}")
+    return Score(matches, f"asked in {case.question_lang}, answered in {identify(said)[0]}")
 
 
 def spoken(answer: Answer) -> str:

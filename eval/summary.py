@@ -9,7 +9,7 @@ import numpy as np
 
 from eval.dataset import Case
 from eval.leak import NEARLY_WORD_FOR_WORD
-from eval.metrics import Estimate, estimate_auc, estimate_mean, risk_coverage, roc_curve
+from eval.metrics import Estimate, estimate_auc, estimate_mean, percentiles, risk_coverage, roc_curve
 from eval.records import Aside, Record, Values
 from eval.scorers import ANSWER, CITATION, JUDGE, REFUSAL, RETRIEVAL
 from rag.types import LANGS, Usage
@@ -183,8 +183,7 @@ def _confidences(scored: Sequence[Scored]) -> tuple[list[float], list[float]]:
 
 def latency(records: Sequence[Record]) -> dict[str, float]:
     """Percentiles of the time to an answer, in milliseconds; empty when nothing was answered."""
-    times = [record.seconds * 1000 for record in records if record.error is None]
-    return {f"p{q}": round(float(np.percentile(times, q)), 2) for q in (50, 95, 99)} if times else {}
+    return percentiles([record.seconds * 1000 for record in records if record.error is None])
 
 
 def total_usage(records: Sequence[Record]) -> Usage:

@@ -4,9 +4,20 @@ From 0 to 1, and higher is better unless the measure says otherwise; ranks start
 never zero.
 """
 
-from eval.metrics.answers import chrf, contains, count_words, exact_match, normalise, token_f1, token_recall
+from eval.metrics.agreement import cohen_kappa
+from eval.metrics.answers import (
+    chrf,
+    contains,
+    count_words,
+    exact_match,
+    in_language,
+    normalise,
+    similarity,
+    token_f1,
+    token_recall,
+)
 from eval.metrics.citations import Cited, citation_precision, citation_recall, dropped_share, quote_stands, share
-from eval.metrics.doubt import Estimate, estimate_auc, estimate_mean
+from eval.metrics.doubt import Estimate, estimate_auc, estimate_mean, percentiles
 from eval.metrics.refusals import refusal_precision, refusal_recall, risk_coverage, roc_auc, roc_curve
 from eval.metrics.retrieval import hit_at, ndcg_at, recall_at, reciprocal_rank
 
@@ -16,6 +27,7 @@ __all__ = [
     "chrf",
     "citation_precision",
     "citation_recall",
+    "cohen_kappa",
     "contains",
     "count_words",
     "dropped_share",
@@ -23,8 +35,10 @@ __all__ = [
     "estimate_mean",
     "exact_match",
     "hit_at",
+    "in_language",
     "ndcg_at",
     "normalise",
+    "percentiles",
     "quote_stands",
     "recall_at",
     "reciprocal_rank",
@@ -34,6 +48,7 @@ __all__ = [
     "roc_auc",
     "roc_curve",
     "share",
+    "similarity",
     "token_f1",
     "token_recall",
 ]

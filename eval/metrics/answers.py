@@ -8,8 +8,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from sacrebleu.metrics.chrf import CHRF
 
+from rag.text import identify
 from rag.types import Lang
 
 _ARTICLES = {
@@ -18,6 +21,7 @@ _ARTICLES = {
 }
 _HAN = re.compile(r"([\u4e00-\u9fa5])")
 _CHRF = CHRF()
+SURE = 0.5  # below it a language is a guess
 
 
 def normalise(text: str, lang: Lang) -> list[str]:
@@ -132,6 +136,36 @@ def chrf(text: str, golds: Sequence[str]) -> float | None:
     """
     known = [gold for gold in golds if gold.strip()]
     return _CHRF.sentence_score(text, known).score / 100 if known else None
+
+
+def in_language(text: str, lang: Lang) -> float | None:
+    """1 when the text is in this language, else 0; None where it is too short to tell.
+
+    Source: py3langid (Lui and Baldwin 2012, langid.py) among zh, en and de, as the product tells a question's language.
+
+    >>> in_language("Der Tunnel misst 57 Kilometer.", "de"), in_language("隧道长57公里。", "de")
+    (1.0, 0.0)
+    >>> in_language("57", "de") is None
+    True
+    """
+    found, sure = identify(text)
+    return float(found == lang) if sure >= SURE else None
+
+
+def similarity(text: NDArray[np.float32], golds: NDArray[np.float32]) -> float | None:
+    """Cosine of a text and the gold nearest to it, both as unit vectors; 0 for what points apart, None without a gold.
+
+    ``text`` has the shape (dimensions,), ``golds`` (golds, dimensions). Source: semantic answer similarity (Risch et
+    al. 2021) with two encodings in place of a cross-encoder. It hangs on the encoder.
+
+    >>> round(similarity(np.array([0.6, 0.8]), np.array([[1.0, 0.0], [0.0, 1.0]])), 2)
+    0.8
+    >>> similarity(np.array([0.6, 0.8]), np.array([[-1.0, 0.0]])), similarity(np.array([1.0]), np.zeros((0, 1)))
+    (0.0, None)
+    """
+    if not len(golds):
+        return None
+    return min(1.0, max(0.0, float((golds @ text).max())))  # rounding may lead past 1
 
 
 def _shared(words: list[str], gold: list[str]) -> int:

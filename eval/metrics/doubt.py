@@ -65,6 +65,15 @@ def _resampled(rng: np.random.Generator, group: Sequence[float], values: NDArray
     return rng.multinomial(len(group), counts / len(group), size=RESAMPLES).astype(float)
 
 
+def percentiles(values: Sequence[float], shares: Sequence[int] = (50, 95, 99)) -> dict[str, float]:
+    """The values below which these shares of the values lie, in percent, interpolated; empty of nothing.
+
+    >>> percentiles([10.0, 20.0, 30.0], (50, 75)), percentiles([])
+    ({'p50': 20.0, 'p75': 25.0}, {})
+    """
+    return {f"p{share}": round(float(np.percentile(values, share)), 2) for share in shares} if len(values) else {}
+
+
 def _interval(n: int, mean: float, draws: NDArray[np.float64]) -> Estimate:
     low, high = np.percentile(draws, [2.5, 97.5])
     return Estimate(n, mean, float(low), float(high))
