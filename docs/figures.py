@@ -165,7 +165,7 @@ def main(folders: Sequence[str]) -> int:
     figures = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
     for folder in map(Path, folders):
         figures[folder.name] = kept(json.loads((folder / "results.json").read_text(encoding="utf-8")))
-    FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for document in DOCUMENTS:
         document.write_text(filled(document.read_text(encoding="utf-8"), figures), encoding="utf-8")
     return 0

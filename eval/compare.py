@@ -19,6 +19,8 @@ from eval.summary import AUC, PER_CASE, Estimates
 from eval.tables import table
 from rag.types import LANGS
 
+ROUNDING = 1e-3  # a similarity of the same two texts may differ by less, since they were encoded beside others
+
 
 @dataclass(frozen=True, slots=True)
 class Worse:
@@ -104,13 +106,19 @@ def _value(values: Values | None, measure: str) -> float | None:
     return values.get(measure) if values else None
 
 
+def _is_worse(measure: str, before: float, after: float) -> bool:
+    """Whether a measure fell by more than another order of adding numbers makes of it."""
+    fall = after - before if measure in LOWER_IS_BETTER else before - after
+    return fall > ROUNDING
+
+
 def _worse(before: Record, after: Record) -> Worse | None:
     if after.error:
         return None if before.error else Worse(before, after, ())
     falls = []
     for measure in PER_CASE:
         a, b = _value(before.values, measure), _value(after.values, measure)
-        if a is not None and b is not None and (b > a if measure in LOWER_IS_BETTER else b < a):
+        if a is not None and b is not None and _is_worse(measure, a, b):
             falls.append((measure, a, b))
     return Worse(before, after, tuple(falls)) if falls else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -64,7 +65,7 @@ def _run(folder: str, run: Run, lang: Lang) -> str:
     texts = TEXTS[lang]
     facts = [
         format_moment(run.started, lang),
-        texts["run_version"].format(version=run.version) + (f" ({run.commit})" if run.commit else ""),
+        texts["run_version"].format(version=run.version) + (f" ({shorten(run.commit)})" if run.commit else ""),
         f"{run.answerer}, {run.embed_model}",
         texts["run_cases"].format(cases=run.cases, failed=run.failed),
     ]
@@ -77,6 +78,15 @@ def _run(folder: str, run: Run, lang: Lang) -> str:
         f'<article class="run"><h3>{link}{_line(run.name)}</a></h3>'
         f'<p class="meta">{meta}</p>{warning}<dl>{figures}</dl></article>'
     )
+
+
+def shorten(commit: str) -> str:
+    """Enough of a commit to find it, and whether files were changed since.
+
+    >>> shorten("149d846debdfb6f17c17bab6fbac6a7ad7c74fa0-dirty")
+    '149d846debdf-dirty'
+    """
+    return re.sub(r"^([0-9a-f]{12})[0-9a-f]+", r"\1", commit)
 
 
 def _figure(figure: Figure, lang: Lang) -> str:
