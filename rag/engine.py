@@ -17,6 +17,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from rag.answering import Answerer
 from rag.answering.prompts import refusal
 from rag.citations import verify, with_markers
+from rag.disagreement import find_disagreements
 from rag.nodes import Question, passage_of
 from rag.text import identify
 from rag.types import Answer, Lang, RefusalReason
@@ -98,6 +99,7 @@ class CitedQueryEngine(BaseQueryEngine):
             citations=tuple(verified.citations),
             refusal=refused,
             dropped=tuple(verified.dropped),
+            disagreements=find_disagreements(verified.citations),
             confidence=round(draft.confidence, 4),
             answerer=draft.answerer,
             model=draft.model,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from llama_index.core.schema import NodeWithScore
 
+from rag.disagreement import conflict
 from rag.nodes import Question, passage_of, sentences_of
 from rag.text import content_tokens, plain
 from rag.types import AnswererName, Claim, Claimed, Draft, Kind, Lang
@@ -32,6 +33,7 @@ class Candidate:
     """A sentence that may be said. ``strength`` is its evidence as a multiple of what is enough."""
 
     passage_id: str
+    article_id: str
     start: int
     end: int
     text: str
@@ -59,19 +61,32 @@ def _chosen(ranked: Sequence[Candidate]) -> list[Candidate]:
     """The best sentence and what adds to it.
 
     The answer of a pair is shown whole, and only when it is the best: its sentences make sense under its question.
-    What comes after is from bodies and in the language of the best, since its reader may not read another one.
+    What comes after is from bodies and in the language of the best, since its reader may not read another one; but a
+    sentence that gives another amount is shown in whatever language.
     """
     best = ranked[0]
     chosen = [best]
     if best.kind == "qa":
         chosen = sorted((c for c in ranked if c.passage_id == best.passage_id), key=lambda c: c.start)
+    contradicting = next((c for c in ranked if _contradicts(c, best)), None)
+    if contradicting:
+        chosen.append(contradicting)
+    most = max(MAX_SENTENCES, len(chosen))
     for candidate in ranked:
         near = NEAR_BEST if candidate.passage_id == best.passage_id else NEAR_BEST_ELSEWHERE
         enough = candidate.strength >= max(1.0, near * best.strength)
         repeats = any(says_the_same(candidate.words, other.words) for other in chosen)
         if enough and candidate.kind == "body" and candidate.lang == best.lang and not repeats:
             chosen.append(candidate)
-    return chosen[:MAX_SENTENCES]
+    return chosen[:most]
+
+
+def _contradicts(candidate: Candidate, best: Candidate) -> bool:
+    """Whether another article gives another amount, in any language: a reader must see both."""
+    strong = candidate.strength >= max(1.0, NEAR_BEST * best.strength)
+    if not strong or candidate.article_id == best.article_id:
+        return False
+    return conflict(candidate.text, candidate.lang, best.text, best.lang) is not None
 
 
 def confidence(strength: float) -> float:
@@ -107,7 +122,15 @@ def _candidates(question: Question, node: NodeWithScore) -> list[Candidate]:
         words = frozenset(content_tokens(text, passage.lang))
         found.append(
             Candidate(
-                passage.passage_id, sentence.start, sentence.end, text, passage.lang, passage.kind, words, strength
+                passage.passage_id,
+                passage.article_id,
+                sentence.start,
+                sentence.end,
+                text,
+                passage.lang,
+                passage.kind,
+                words,
+                strength,
             )
         )
     return found
