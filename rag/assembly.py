@@ -24,7 +24,7 @@ from rag.errors import EmbeddingError, LockedError
 from rag.feedback import FeedbackStore
 from rag.ingestion import Ingestor, IngestReport, Step, stamp_of
 from rag.locks import OwnerLock
-from rag.ranking import WithoutTwins
+from rag.ranking import TimelyFirst, WithoutTwins
 from rag.retrieval import HybridRetriever
 from rag.settings import Settings
 from rag.store import Store
@@ -86,7 +86,9 @@ def open_assistant(settings: Settings) -> Assistant:
     except BaseException:
         lock.release()
         raise
-    engine = CitedQueryEngine(HybridRetriever(store, dense, embedder), [WithoutTwins()], ExtractiveAnswerer())
+    engine = CitedQueryEngine(
+        HybridRetriever(store, dense, embedder), [TimelyFirst(), WithoutTwins()], ExtractiveAnswerer()
+    )
     feedback = FeedbackStore(settings.data_dir / FEEDBACK_FILE)
     dense.follow()
     # Loads weights and language model now, on the other core, rather than in the first user's question.

@@ -12,7 +12,7 @@ from conftest import ROOT
 # Row by row; modules of a row do not import each other.
 ROWS = [
     {"rag.types", "rag.errors"},
-    {"rag.settings", "rag.text", "rag.nodes", "rag.quantities", "rag.answering.prompts"},
+    {"rag.settings", "rag.text", "rag.nodes", "rag.quantities", "rag.periods", "rag.answering.prompts"},
     {"rag.sentences", "rag.disagreement"},
     {"rag.metadata", "rag.links", "rag.qa", "rag.embedding", "rag.citations", "rag.answering"},
     {"rag.markup", "rag.chunking"},

@@ -25,6 +25,10 @@ ENOUGH_OTHER_LANGUAGE = 0.77
 # language, and moved the share of answers that hold the words asked for by -.006 to +.003.
 NEAR_BEST = 0.7
 NEAR_BEST_ELSEWHERE = 0.85
+# A sentence in the question's language leads when it comes this near to a better one in another: the asker can read it.
+# Chosen on XQuAD. Where each article exists in all three languages (600 questions) it led in .91 of the answers, and
+# does in .95; where the right article is in another language (2,066) the right one leads in .591 in place of .597.
+OWN_LANGUAGE_FIRST = 0.9
 SAME_STATEMENT = 0.7  # share of the shorter sentence's words that stand in the other
 
 
@@ -52,13 +56,16 @@ class ExtractiveAnswerer:
         """See Answerer. ``confidence`` is .5 where the evidence is just enough."""
         ranked = sorted((c for node in nodes for c in _candidates(question, node)), key=lambda c: -c.strength)
         best = ranked[0].strength if ranked else 0.0
+        own = next((c for c in ranked if c.lang == question.lang), None)
+        if own and own.strength >= max(1.0, OWN_LANGUAGE_FIRST * best):
+            ranked = [own, *(c for c in ranked if c is not own)]
         chosen = _chosen(ranked) if best >= 1.0 else []
         claims = (Claim(c.text, (Claimed(c.passage_id, c.start, c.end),)) for c in chosen)
         return Draft(tuple(claims), confidence(best), self.name)
 
 
 def _chosen(ranked: Sequence[Candidate]) -> list[Candidate]:
-    """The best sentence and what adds to it.
+    """The first sentence and what adds to it.
 
     The answer of a pair is shown whole, and only when it is the best: its sentences make sense under its question.
     What comes after is from bodies and in the language of the best, since its reader may not read another one; but a
