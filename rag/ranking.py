@@ -10,7 +10,7 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from rag.nodes import Question, passage_of
-from rag.periods import period_of, wants_newest
+from rag.periods import Period, period_of, wants_newest
 from rag.types import Passage
 
 # Passages of one article in two languages: translations of each other had a cosine of .64 to .83 (25 pairs), other
@@ -18,18 +18,17 @@ from rag.types import Passage
 # was chosen).
 TWIN_SIMILARITY = 0.6
 
-
-# What an article's date adds to its passages when the question names its time: enough to decide between passages that
-# say much the same, and less than another subject costs (1 and more on the scale of the score).
-RIGHT_TIME = 0.2
-# A passage that scores this share of the best one's is about the same, so that the newer of them may go first.
+# A passage that scores this share of the best one's is about the same, so that its date may decide.
 SAME_SUBJECT = 0.7
+# What being of another time costs a passage: enough to decide between passages that say much the same.
+OTHER_TIME = 0.2
 
 
 class TimelyFirst(BaseNodePostprocessor):
-    """Lifts passages whose article is of the time a question names, or the newest when it asks for what is newest.
+    """Of passages about the same, puts those first whose article is of the time asked about, or the newest.
 
-    Takes nodes best first and returns all of them, best first. Articles without a date stay where they are.
+    The others are put back; nothing is put forward, since a date is no evidence that a question is answered. Takes
+    nodes best first and returns all of them, best first.
     """
 
     today: Callable[[], date] = date.today
@@ -40,27 +39,31 @@ class TimelyFirst(BaseNodePostprocessor):
         if not nodes or not isinstance(query_bundle, Question):
             return nodes
         text, lang = query_bundle.query_str, query_bundle.lang
-        if wants_newest(text, lang):
-            lifted = _lift_newest(nodes)
-        elif period := period_of(text, lang, self.today()):
-            lifted = [_plus(node, RIGHT_TIME if period.holds(passage_of(node).date) else 0.0) for node in nodes]
-        else:
+        best = max(_score(node) for node in nodes)
+        near = [node for node in nodes if _score(node) >= SAME_SUBJECT * best]
+        newest = wants_newest(text, lang)
+        right = _newest(near) if newest else _of(near, period_of(text, lang, self.today()))
+        if not right:
             return nodes
-        return sorted(lifted, key=lambda node: -(node.score or 0.0))
+        # What is asked for as the newest must be it; a year may also be that of an older event in a newer article.
+        most = max(_score(node) for node in right) if newest else best
+        back = {node.node_id: min(_score(node), most) - OTHER_TIME for node in near if node not in right}
+        ordered = [NodeWithScore(node=node.node, score=back.get(node.node_id, _score(node))) for node in nodes]
+        return sorted(ordered, key=lambda node: -_score(node))
 
 
-def _lift_newest(nodes: list[NodeWithScore]) -> list[NodeWithScore]:
-    """Of the passages about the same, those of the newest date go before all others."""
-    best = max(node.score or 0.0 for node in nodes)
-    near = [node for node in nodes if (node.score or 0.0) >= SAME_SUBJECT * best]
-    newest = max((passage_of(node).date or "" for node in near), default="")
-    chosen = {node.node_id for node in near if newest and passage_of(node).date == newest}
-    behind = best - max((node.score or 0.0 for node in near if node.node_id in chosen), default=best)
-    return [_plus(node, behind + RIGHT_TIME if node.node_id in chosen else 0.0) for node in nodes]
+def _newest(nodes: list[NodeWithScore]) -> list[NodeWithScore]:
+    """Those of the newest date; none when no article has one."""
+    newest = max((passage_of(node).date or "" for node in nodes), default="")
+    return [node for node in nodes if newest and passage_of(node).date == newest]
 
 
-def _plus(node: NodeWithScore, more: float) -> NodeWithScore:
-    return NodeWithScore(node=node.node, score=(node.score or 0.0) + more)
+def _of(nodes: list[NodeWithScore], period: Period | None) -> list[NodeWithScore]:
+    return [node for node in nodes if period and period.holds(passage_of(node).date)]
+
+
+def _score(node: NodeWithScore) -> float:
+    return node.score or 0.0
 
 
 class WithoutTwins(BaseNodePostprocessor):

@@ -7,11 +7,14 @@ from datetime import date
 
 import pytest
 from conftest import settings_for
+from llama_index.core.schema import NodeWithScore
 
 from rag.assembly import open_assistant, run_ingest
 from rag.assistant import Assistant
+from rag.nodes import Question, to_node
 from rag.periods import period_of, wants_newest
-from rag.types import Lang
+from rag.ranking import TimelyFirst
+from rag.types import Lang, Passage
 
 TODAY = date(2024, 3, 15)
 
@@ -113,3 +116,52 @@ def test_the_article_of_the_time_asked_about_answers(rounds: Assistant, question
 
 def test_what_is_newest_of_another_subject_does_not_come_first(rounds: Assistant) -> None:
     assert rounds.ask("What is the latest on the valuation of Nordlys?").citations[0].date == "2024-05-21"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the latest news about the volcano on Iceland?",
+        "Wer gewann 2024 die Wahl in Norwegen?",
+        "2024年谁赢得了奥运会的金牌？",
+    ],
+)
+def test_a_date_is_no_evidence_that_a_question_is_answered(rounds: Assistant, question: str) -> None:
+    answer = rounds.ask(question)
+    timeless = rounds.ask(question.replace("2024年", "").replace(" 2024", "").replace("latest ", ""))
+    assert not answer.answered
+    assert answer.confidence <= timeless.confidence + 0.1
+
+
+def node(day: str | None, score: float) -> NodeWithScore:
+    """A passage of an article of that day."""
+    name = f"{day}-{score}"
+    passage = Passage(name, name, "T", None, None, day, "en", None, "body", "Text.", 0, 5, "a.md", score)
+    return to_node(passage, [], [1.0])
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What is it worth?", ["2021-04-13", "2024-05-21", None, "2024-11-01"]),
+        ("What was it worth in 1999?", ["2021-04-13", "2024-05-21", None, "2024-11-01"]),
+        # The newest of those that are about the same; what scores far less is about something else.
+        ("What is its latest worth?", ["2024-05-21", "2021-04-13", None, "2024-11-01"]),
+        ("What was it worth in May 2024?", ["2024-05-21", "2021-04-13", None, "2024-11-01"]),
+    ],
+)
+def test_a_date_decides_among_passages_about_the_same_and_raises_no_score(
+    question: str, expected: list[str | None]
+) -> None:
+    nodes = [node("2021-04-13", 1.0), node("2024-05-21", 0.9), node(None, 0.85), node("2024-11-01", 0.3)]
+    ranked = TimelyFirst(today=lambda: TODAY).postprocess_nodes(nodes, query_bundle=Question(question, lang="en"))
+    assert [one.node.metadata["date"] for one in ranked] == expected
+    before = {one.node_id: one.score or 0.0 for one in nodes}
+    assert all((one.score or 0.0) <= before[one.node_id] for one in ranked)
+    assert [one.score for one in nodes] == [1.0, 0.9, 0.85, 0.3]  # which were handed in stay as they were
+
+
+def test_without_any_date_nothing_is_newest() -> None:
+    nodes = [node(None, 1.0), node(None, 0.9)]
+    ranked = TimelyFirst().postprocess_nodes(nodes, query_bundle=Question("What is the latest?", lang="en"))
+    assert ranked == nodes
