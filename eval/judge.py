@@ -113,7 +113,7 @@ def _without_label(line: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A question with an answer, and what a person says of it."""
+    """A question with an answer, and what was labelled by hand."""
 
     id: str
     question: str
@@ -127,13 +127,13 @@ class Label:
 
     @property
     def verdicts(self) -> dict[str, bool]:
-        """The person's verdicts by measure."""
+        """The labels by measure."""
         return {FAITHFUL: self.faithful, RELEVANT: self.relevant, CORRECT: self.correct}
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far the judge agrees with a person. ``n`` are the verdicts that were given and read; shares are of these."""
+    """How far the judge agrees with labels. ``n`` are the verdicts that were given and read; shares are of these."""
 
     n: int
     unreadable: int

@@ -86,7 +86,7 @@ def judge_remarks(judge: Mapping[str, Any]) -> list[str]:
     unread = ", ".join(f"{count} of {measure}" for measure, count in judge["unreadable"].items())
     lines = [
         f"judge {judge['model']}: verdicts that could not be read: {unread}; that did not come: {judge['failed']}",
-        f"judge and person agree on {_share(found['agreement'])} of {found['n']} verdicts about labelled answers, "
+        f"judge and labels agree on {_share(found['agreement'])} of {found['n']} verdicts, "
         f"Cohen's kappa {_share(found['kappa'])}; {found['unreadable']} more could not be read, {found['failed']} did "
         "not come",
     ]
