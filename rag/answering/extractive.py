@@ -90,6 +90,7 @@ def _chosen(ranked: Sequence[Candidate]) -> list[Candidate]:
 
 def _contradicts(candidate: Candidate, best: Candidate) -> bool:
     """Whether another article gives another amount, in any language: a reader must see both."""
+    # The lower of the two bounds, since with the higher one the one known disagreement was not shown.
     strong = candidate.strength >= max(1.0, NEAR_BEST * best.strength)
     if not strong or candidate.article_id == best.article_id:
         return False
