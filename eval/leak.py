@@ -15,8 +15,9 @@ from rapidfuzz import fuzz
 from rag.types import Passage
 
 # From here on a passage holds a question nearly word for word; one that is written there comes to 1. The margin is
-# thin: among 7,033 answerable questions of CLAPnq, XQuAD and the sample articles, none of which stands in an article,
-# the highest is .968, "Constructing a project that fails to adhere to codes does not benefit whom?" beside the statement.
+# thin: among 7,033 answerable questions of CLAPnq, XQuAD and the sample articles, none of which stands in an
+# article, the highest is .968, "Constructing a project that fails to adhere to codes does not benefit whom?" beside
+# the statement that it asks about.
 NEARLY_WORD_FOR_WORD = 0.97
 SHORTEST = 4  # letters and digits: "谁？" stands anywhere
 _BETWEEN_WORDS = re.compile(r"[\W_]+")

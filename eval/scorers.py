@@ -35,9 +35,9 @@ SENTENCE_ENDS = (".", "!", "?", "。", "！", "？")
 # An answer is read this far when words are looked for in it, as far as the product itself goes. Whoever says
 # everything would hold every answer.
 READ_SENTENCES = 3
-# The share of a prose gold's words that a right answer says. Chosen on 91 answers in three languages that developers
-# labelled with the scores in sight, of which it judges 83 alike: no independent check. It can't see a changed number
-# or a "not", which citations are checked for.
+# The share of a prose gold's words that a right answer says. Chosen on 91 answers in three languages that the
+# developers labelled with the scores in sight, of which it judges 83 alike: no independent check. It can't see a
+# changed number or a "not", which citations are checked for.
 PROSE_IS_RIGHT = 0.3
 
 
