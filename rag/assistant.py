@@ -28,6 +28,7 @@ class Assistant:
         model: str | None,
         version: str,
         on_close: Callable[[], None],
+        refines: bool = False,
         feedback: FeedbackStore | None = None,
     ) -> None:
         self._store = store
@@ -38,6 +39,7 @@ class Assistant:
         self._model = model
         self._version = version
         self._on_close = on_close
+        self._refines = refines
         self._feedback = feedback
 
     def ask(
@@ -115,6 +117,7 @@ class Assistant:
             answerer=self._default,
             model=self._model,
             dense=self._dense.state,
+            refined=self._store.refined() if self._refines else None,
             version=self._version,
         )
 

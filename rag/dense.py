@@ -31,11 +31,15 @@ Hits = list[tuple[str, float]]  # (passage id, cosine similarity), most similar 
 
 
 class ExactIndex:
-    """Exact search over the vectors in SQLite: the fallback while Chroma is rebuilt, the way filtered questions
-    are searched (a filter makes Chroma slower than this), and the oracle in tests."""
+    """Exact search over vectors in SQLite: the fallback while Chroma is rebuilt, the way filtered questions are
+    searched (a filter makes Chroma slower than this), the way refined vectors are, and the oracle in tests.
 
-    def __init__(self, store: Store) -> None:
+    ``read`` gives ids and vectors, those of the embedder if it is not given.
+    """
+
+    def __init__(self, store: Store, read: Callable[[], tuple[list[str], Matrix]] | None = None) -> None:
         self._store = store
+        self._read = read or store.vectors
         self._lock = threading.Lock()
         self._revision = -1
         self._row: dict[str, int] = {}
@@ -46,7 +50,7 @@ class ExactIndex:
         """The passages most similar to a question's vector, among ``ids`` when given."""
         with self._lock:
             if (revision := self._store.revision()) != self._revision:
-                self._ids, self._matrix = self._store.vectors()
+                self._ids, self._matrix = self._read()
                 self._row = {passage_id: row for row, passage_id in enumerate(self._ids)}
                 self._revision = revision
             chosen, matrix, row_of = self._ids, self._matrix, self._row

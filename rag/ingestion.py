@@ -13,13 +13,13 @@ from typing import Literal, get_args
 import numpy as np
 
 from rag.articles import find_files, read_article
-from rag.chunking import VERSION, Chunk, chunk
+from rag.chunking import VERSION, chunk
 from rag.embedding import Embedder, embed_texts, unit
 from rag.errors import ArticleError
 from rag.sentences import clauses
 from rag.store import SCHEMA_VERSION, EmbeddedChunk, Known, Store
 from rag.text import for_embedding, plain
-from rag.types import Article
+from rag.types import Article, Passage
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class Ingestor:
 
     def _embed(self, article: Article) -> list[EmbeddedChunk]:
         chunks = [c for c in chunk(article) if c.sentences and (self._include_qa or c.passage.kind != "qa")]
-        units = [_units(c) for c in chunks]
+        units = [units_of(c.passage, [(s.start, s.end) for s in c.sentences]) for c in chunks]
         vectors = embed_texts(self._embedder, [text for texts, _ in units for text in texts])
         if self._store.stamp() is None:
             self._store.set_stamp(stamp_of(self._embedder))
@@ -131,7 +131,7 @@ class Ingestor:
             at += len(texts)
             # The passage's vector is the mean of its sentences' (and its question's): measured as good as
             # encoding the passage once more, at half the work.
-            whole = own[[i for i, is_whole in enumerate(_is_whole(unit_of)) if is_whole]]
+            whole = own[[i for i, is_whole in enumerate(is_whole(unit_of)) if is_whole]]
             embedded.append(EmbeddedChunk(c, unit(np.mean(whole, axis=0, keepdims=True))[0], own, unit_of))
         return embedded
 
@@ -162,19 +162,18 @@ def _plan(paths: Sequence[Path], known: Iterable[Known]) -> tuple[list[tuple[Pat
     return list(wanted.items()), gone - {str(path) for path in wanted}
 
 
-def _units(c: Chunk) -> tuple[list[str], tuple[int, ...]]:
+def units_of(passage: Passage, spans: Sequence[tuple[int, int]]) -> tuple[list[str], tuple[int, ...]]:
     """The texts to embed of a passage and the sentence that each belongs to; -1 is the question of a pair.
 
     A sentence comes first, then its clauses if it has several: a long sentence hides what one clause says.
     """
     texts: list[str] = []
     unit_of: list[int] = []
-    passage = c.passage
     if passage.kind == "qa":
-        texts.append(for_embedding(passage.text[: c.sentences[0].start - passage.start]))
+        texts.append(for_embedding(passage.text[: spans[0][0] - passage.start]))
         unit_of.append(-1)
-    for index, sentence in enumerate(c.sentences):
-        whole = plain(sentence.text)
+    for index, (start, end) in enumerate(spans):
+        whole = plain(passage.text[start - passage.start : end - passage.start])
         parts = clauses(whole, passage.lang)
         for text in (whole, *(parts if len(parts) > 1 else ())):
             texts.append(for_embedding(text))
@@ -182,6 +181,6 @@ def _units(c: Chunk) -> tuple[list[str], tuple[int, ...]]:
     return texts, tuple(unit_of)
 
 
-def _is_whole(unit_of: Sequence[int]) -> list[bool]:
+def is_whole(unit_of: Sequence[int]) -> list[bool]:
     """Which units are whole sentences or the question, not clauses."""
     return [i == 0 or unit_of[i] != unit_of[i - 1] for i in range(len(unit_of))]

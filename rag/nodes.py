@@ -28,8 +28,8 @@ class Question(QueryBundle):
 class ScoredSentence:
     """A sentence of a passage that may be said, with its evidence for the question at hand.
 
-    ``similarity`` is the cosine of question and sentence or its best clause (-1 to 1); ``coverage`` the share of
-    the question's words, weighted by their rarity, that stand in the sentence (0 to 1).
+    ``similarity`` is that of meaning, on the scale of the passage's score; ``coverage`` the share of the question's
+    words, weighted by their rarity, that stand in the sentence (0 to 1).
     """
 
     start: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from rag.errors import IndexMismatchError
 from rag.text import tokens
 from rag.types import Article, ArticleSummary, Filters, Passage
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE articles (
@@ -39,9 +39,11 @@ CREATE TABLE passages (
   key INTEGER PRIMARY KEY, passage_id TEXT UNIQUE NOT NULL,
   article_id TEXT NOT NULL REFERENCES articles(id) ON DELETE CASCADE, lang TEXT NOT NULL, heading TEXT,
   kind TEXT NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, length INTEGER NOT NULL,
-  vector BLOB NOT NULL, sentences TEXT NOT NULL, units BLOB NOT NULL, unit_of TEXT NOT NULL
+  vector BLOB NOT NULL, sentences TEXT NOT NULL, units BLOB NOT NULL, unit_of TEXT NOT NULL,
+  refined BLOB -- the fine encoder's vectors, NULL until it came by
 );
 CREATE INDEX passages_article ON passages(article_id);
+CREATE INDEX passages_unrefined ON passages(key) WHERE refined IS NULL;
 CREATE VIRTUAL TABLE lexical USING fts5(tokens, tokenize = "ascii tokenchars '_'");
 CREATE VIRTUAL TABLE lexical_terms USING fts5vocab(lexical, row);
 CREATE TRIGGER passages_gone AFTER DELETE ON passages BEGIN DELETE FROM lexical WHERE rowid = old.key; END;
@@ -60,6 +62,18 @@ class EmbeddedChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Refined:
+    """A passage's vectors by the fine encoder: the whole, its units, and its sentences as understood in it.
+
+    Shapes (dimensions,), (units, dimensions) and (sentences, dimensions).
+    """
+
+    vector: Matrix
+    units: Matrix
+    sentences: Matrix
+
+
+@dataclass(frozen=True, slots=True)
 class StoredPassage:
     """A passage as the retriever needs it: with vectors, sentence spans and lexical tokens."""
 
@@ -69,6 +83,7 @@ class StoredPassage:
     units: Matrix
     unit_of: tuple[int, ...]
     tokens: tuple[str, ...]
+    refined: Refined | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +107,7 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         with self.transaction() as db:
             if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-                # One statement at a time: executescript would commit half a schema.
-                for statement in _split_statements(_SCHEMA):
-                    db.execute(statement)
-                db.execute("INSERT INTO meta VALUES ('revision', '0')")
+                _create(db, revision=0)
 
     # --- Connections -----------------------------------------------------------------------------------------
 
@@ -194,8 +206,28 @@ class Store:
     def clear(self) -> None:
         """Remove everything, the stamp too."""
         with self.transaction() as db:
-            db.execute("DELETE FROM articles")
-            db.execute("DELETE FROM meta WHERE key = 'stamp'")
+            revision = int(db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()["value"])
+            for table in ("lexical_terms", "lexical", "tags", "passages", "articles", "meta"):
+                db.execute(f"DROP TABLE IF EXISTS {table}")
+            _create(db, revision=revision + 1)  # anew, since an index of an older version may have other columns
+
+    def expect_refiner(self, model: str) -> None:
+        """Say which fine encoder is in use; what another one made is dropped."""
+        with self.transaction() as db:
+            row = db.execute("SELECT value FROM meta WHERE key = 'refiner'").fetchone()
+            if row is None or row["value"] != model:
+                db.execute("UPDATE passages SET refined = NULL WHERE refined IS NOT NULL")
+                db.execute("INSERT OR REPLACE INTO meta VALUES ('refiner', ?)", (model,))
+                _bump(db)
+
+    def refine(self, found: Mapping[str, Refined]) -> None:
+        """Write the fine encoder's vectors of these passages; those that are gone are left out."""
+        rows = (
+            (np.vstack([fine.vector[None], fine.units, fine.sentences]).astype(np.float16).tobytes(), passage_id)
+            for passage_id, fine in found.items()
+        )
+        with self.transaction() as db:
+            db.executemany("UPDATE passages SET refined = ? WHERE passage_id = ?", rows)
             _bump(db)
 
     # --- Reading ---------------------------------------------------------------------------------------------
@@ -209,6 +241,20 @@ class Store:
         """Articles and passages."""
         row = self._db.execute("SELECT (SELECT count(*) FROM articles), (SELECT count(*) FROM passages)").fetchone()
         return int(row[0]), int(row[1])
+
+    def refined(self) -> int:
+        """How many passages have the fine encoder's vectors."""
+        row = self._db.execute(
+            "SELECT (SELECT count(*) FROM passages) - (SELECT count(*) FROM passages WHERE refined IS NULL)"
+        ).fetchone()
+        return int(row[0])
+
+    def unrefined(self, limit: int) -> list[StoredPassage]:
+        """The first passages that the fine encoder has not seen."""
+        rows = self._db.execute(
+            "SELECT passage_id FROM passages WHERE refined IS NULL ORDER BY key LIMIT ?", (limit,)
+        ).fetchall()
+        return self.load(row["passage_id"] for row in rows)
 
     def languages(self) -> dict[str, int]:
         """How many passages each language has."""
@@ -256,6 +302,17 @@ class Store:
         matrix = np.frombuffer(b"".join(row["vector"] for row in rows), dtype=np.float32).reshape(len(rows), -1)
         return [row["passage_id"] for row in rows], matrix
 
+    def refined_vectors(self) -> tuple[list[str], Matrix]:
+        """The fine encoder's passage vectors with their ids: shape (refined passages, dimensions)."""
+        rows = self._db.execute(
+            "SELECT passage_id, substr(refined, 1, length(refined) / (1 + json_array_length(unit_of) "
+            "+ json_array_length(sentences))) AS vector FROM passages WHERE refined IS NOT NULL ORDER BY key"
+        ).fetchall()
+        if not rows:
+            return [], np.zeros((0, 0), dtype=np.float32)
+        matrix = np.frombuffer(b"".join(row["vector"] for row in rows), dtype=np.float16).reshape(len(rows), -1)
+        return [row["passage_id"] for row in rows], matrix.astype(np.float32)
+
     def lexical(self, terms: Sequence[str], limit: int, ids: Sequence[str] | None = None) -> list[str]:
         """The ids of the passages that hold these tokens best by BM25, best first."""
         if not terms:
@@ -302,6 +359,13 @@ def _split_statements(script: str) -> Iterator[str]:
             statement = ""
 
 
+def _create(db: sqlite3.Connection, *, revision: int) -> None:
+    # One statement at a time: executescript would commit half a schema.
+    for statement in _split_statements(_SCHEMA):
+        db.execute(statement)
+    db.execute("INSERT INTO meta VALUES ('revision', ?)", (str(revision),))
+
+
 def _bump(db: sqlite3.Connection) -> None:
     db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'revision'")
 
@@ -311,7 +375,7 @@ def _insert_passage(db: sqlite3.Connection, embedded: EmbeddedChunk) -> None:
     index_tokens = tokens(passage.text, passage.lang)
     spans = [(span.start, span.end) for span in embedded.chunk.sentences]
     key = db.execute(
-        "INSERT INTO passages VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO passages VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
         (
             *(passage.passage_id, passage.article_id, passage.lang, passage.heading, passage.kind),
             *(passage.start, passage.end, len(index_tokens), embedded.vector.astype(np.float32).tobytes()),
@@ -323,19 +387,27 @@ def _insert_passage(db: sqlite3.Connection, embedded: EmbeddedChunk) -> None:
 
 
 def _stored(row: sqlite3.Row) -> StoredPassage:
-    unit_of = tuple(json.loads(row["unit_of"]))
+    unit_of, spans = tuple(json.loads(row["unit_of"])), json.loads(row["sentences"])
     units = np.frombuffer(row["units"], dtype=np.float16).astype(np.float32)
     passage = Passage(
         **{name: row[name] for name in Passage.__dataclass_fields__ if name != "score"},
     )
     return StoredPassage(
         passage=passage,
-        sentences=tuple((a, b) for a, b in json.loads(row["sentences"])),
+        sentences=tuple((a, b) for a, b in spans),
         vector=np.frombuffer(row["vector"], dtype=np.float32),
         units=units.reshape(len(unit_of), -1),
         unit_of=unit_of,
         tokens=tuple(row["tokens"].split()),
+        refined=_refined(row["refined"], len(unit_of), len(spans)),
     )
+
+
+def _refined(blob: bytes | None, units: int, sentences: int) -> Refined | None:
+    if blob is None:
+        return None
+    rows = np.frombuffer(blob, dtype=np.float16).astype(np.float32).reshape(1 + units + sentences, -1)
+    return Refined(rows[0], rows[1 : 1 + units], rows[1 + units :])
 
 
 def _summary(row: sqlite3.Row) -> ArticleSummary:

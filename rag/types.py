@@ -294,4 +294,5 @@ class Health:
     answerer: AnswererName
     model: str | None
     dense: Literal["chroma", "exact"]  # exact while Chroma is being rebuilt
+    refined: int | None  # passages that the second, finer encoder has read; None where it is not in use
     version: str

@@ -179,7 +179,7 @@ class ScriptedAssistant(Assistant):
         return summary, found.text
 
     def health(self) -> Health:
-        return Health("ok", 3, 3, "fake", "extractive", None, "exact", "0.0.0")
+        return Health("ok", 3, 3, "fake", "extractive", None, "exact", None, "0.0.0")
 
     def close(self) -> None:
         self.closed = True

@@ -212,7 +212,7 @@ class HandMadeAssistant(Assistant):
         return (SUMMARY, TEXT) if article_id == SUMMARY.id else None
 
     def health(self) -> Health:
-        return Health(self.status, 1, 2, "subjects", "extractive", None, "exact", "0.1.0")
+        return Health(self.status, 1, 2, "subjects", "extractive", None, "exact", None, "0.1.0")
 
     def close(self) -> None:
         self.released.set()

@@ -122,10 +122,10 @@ def _candidates(question: Question, node: NodeWithScore) -> list[Candidate]:
     found = []
     for sentence in sentences_of(node):
         if passage.lang == question.lang:
-            evidence = sentence.similarity + sentence.coverage + passage.score
+            evidence = (sentence.similarity + passage.score) / 2 + sentence.coverage
             strength = evidence / ENOUGH_SAME_LANGUAGE
         else:
-            strength = (sentence.similarity + passage.score) / ENOUGH_OTHER_LANGUAGE
+            strength = (sentence.similarity + passage.score) / 2 / ENOUGH_OTHER_LANGUAGE
         text = plain(passage.text[sentence.start - passage.start : sentence.end - passage.start])
         words = frozenset(content_tokens(text, passage.lang))
         found.append(

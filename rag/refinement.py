@@ -1,0 +1,91 @@
+"""Refinement: the second, finer encoder reads what ingestion has made searchable.
+
+It is several times slower than the embedder, so that it follows in its own time: a passage is found by the embedder and
+by words at once, and better once it is refined. What is written stays; whoever comes next goes on from there.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from rag.embedding import FineEncoder
+from rag.errors import LockedError
+from rag.ingestion import Step, is_whole, units_of
+from rag.locks import OwnerLock
+from rag.store import Refined, Store, StoredPassage
+from rag.types import LANGS, Lang
+
+log = logging.getLogger(__name__)
+
+BATCH = 32  # passages written at a time: what is lost when the process is killed, and how often an index is re-read
+POLL_SECONDS = 0.5
+
+
+class Refiner:
+    """Brings the fine encoder's vectors in line with the passages. One process at a time, by a lock."""
+
+    def __init__(self, store: Store, encoder: FineEncoder, lock: OwnerLock) -> None:
+        self._store = store
+        self._encoder = encoder
+        self._lock = lock
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def run(self, progress: Step | None = None) -> None:
+        """Refine all that is not; does nothing while another process is at it."""
+        try:
+            self._lock.acquire("refine its passages")
+        except LockedError:
+            return
+        try:
+            _, passages = self._store.count()
+            while not self._stop.is_set() and (waiting := self._store.unrefined(BATCH)):
+                if progress:
+                    progress("second reading (the index can be searched)", self._store.refined(), passages)
+                for lang in LANGS:
+                    if of_lang := [stored for stored in waiting if stored.passage.lang == lang]:
+                        self._store.refine(self._read(of_lang, lang))
+        finally:
+            self._lock.release()
+
+    def follow(self) -> None:
+        """Start to refine, in the background, whatever any process writes to the truth."""
+
+        def run() -> None:
+            failed_at = -1
+            while not self._stop.is_set():
+                _, passages = self._store.count()
+                if self._store.refined() < passages and self._store.revision() != failed_at:
+                    try:
+                        self.run()
+                    except Exception:
+                        # Whatever went wrong with one passage, questions must be answered. It is tried again when the
+                        # articles change.
+                        log.exception("the second reading stopped")
+                        failed_at = self._store.revision()
+                self._stop.wait(POLL_SECONDS)
+
+        self._thread = threading.Thread(target=run, name="refiner", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop following after the batch at hand; safe to call twice."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _read(self, passages: list[StoredPassage], lang: Lang) -> dict[str, Refined]:
+        """All at once, since texts of like length go through the encoder together."""
+        units = [units_of(stored.passage, stored.sentences) for stored in passages]
+        wholes = [[t for t, whole in zip(texts, is_whole(of), strict=True) if whole] for texts, of in units]
+        vectors = self._encoder.texts([text for texts, _ in units for text in texts], lang)
+        found, at = {}, 0
+        for stored, (texts, _), (vector, contexts) in zip(
+            passages, units, self._encoder.passages(wholes, lang), strict=True
+        ):
+            of_sentences = contexts[len(contexts) - len(stored.sentences) :]  # without the question of a pair
+            found[stored.passage.passage_id] = Refined(vector, vectors[at : at + len(texts)], of_sentences)
+            at += len(texts)
+        return found
