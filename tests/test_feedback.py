@@ -246,7 +246,7 @@ def test_the_assistant_keeps_every_answer_apart_from_the_index(tmp_path: Path, w
     store.close()
     assert first.answer["answered"] is True
     assert first.answer["passage_ids"] == [passage.passage_id for passage in answer.passages] != []
-    assert first.settings["embed_model"] == "use-multilingual-v3"
+    assert first.settings["embed_model"] == "use-multilingual-v3+multilingual-e5-small"
     assert set(first.settings) == {"embed_model", "answerer", "model", "version"}
     assert second.answer["refusal"]["reason"] == "question_empty"
     assert third.answer["answered"] is False

@@ -389,6 +389,7 @@ def test_health_is_ok(client: TestClient) -> None:
         "answerer": "extractive",
         "model": None,
         "dense": "exact",
+        "refined": None,
         "version": "0.1.0",
     }
 
