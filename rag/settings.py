@@ -31,7 +31,11 @@ class Settings(BaseSettings):
     chroma_token: SecretStr | None = Field(
         None, description="sent as a bearer token to the proxy in front of that server"
     )
-    embed_model: str = Field("local", description="local, local-fast, or openai:<model> asked through OPENAI_BASE_URL")
+    embed_model: str = Field(
+        "local",
+        description="local: both encoders; local-fast: the first alone; "
+        "or openai:<model> asked through OPENAI_BASE_URL",
+    )
     judge_model: str | None = Field(
         None,
         description="model that grades answers in an evaluation, asked through OPENAI_BASE_URL; empty: none",

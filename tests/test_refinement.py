@@ -50,7 +50,7 @@ class HashEncoder:
         self.before: Callable[[], None] = lambda: None  # called before each batch of passages
 
     def question(self, text: str, lang: Lang) -> Matrix:
-        return self.texts([text], lang)[0]
+        return _vector(text)
 
     def texts(self, texts: Sequence[str], lang: Lang) -> Matrix:
         return np.array([_vector(text) for text in texts], dtype=np.float32).reshape(-1, self.dimension)
@@ -67,7 +67,7 @@ class HashEncoder:
 
 def _vector(text: str) -> Matrix:
     chance = np.random.default_rng(zlib.crc32(text.encode()))
-    vector: Matrix = unit(chance.normal(size=(1, HashEncoder.dimension)))[0]
+    vector: Matrix = unit(chance.normal(size=(1, HashEncoder.dimension)).astype(np.float32))[0]
     return vector
 
 

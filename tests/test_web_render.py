@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 
@@ -12,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from web_fakes import QUOTE, TEXT, make_answer, make_citation, make_refusal
 
-from rag.types import LANGS, Disagreement, Lang, Sentence
+from rag.types import LANGS, Disagreement, Health, Lang, Sentence
 from rag.web.prose import to_html, to_plain
 from rag.web.render import (
     make_anchor,
     render_answer,
+    render_masthead,
     render_no_sources,
     render_notice,
     render_question,
@@ -274,3 +276,13 @@ def test_what_is_no_date_stays_as_it_is() -> None:
 
 def test_a_duration_from_one_second_on_is_in_seconds() -> None:
     assert [format_duration(1500, lang) for lang in LANGS] == ["1.5 秒", "1.5 s", "1,5 s"]
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"), [("en", "120 of 662 passages"), ("de", "120 von 662 Passagen"), ("zh", "662 段中已完成 120 段")]
+)
+def test_the_head_of_the_page_tells_of_the_second_reading_while_it_goes_on(lang: Lang, told: str) -> None:
+    going = Health("ok", 30, 662, "m", "extractive", None, "chroma", 120, "0.1.0")
+    assert told in render_masthead(going, lang)
+    assert told not in render_masthead(replace(going, refined=662), lang)
+    assert "662" not in render_masthead(replace(going, refined=None), lang)

@@ -70,16 +70,16 @@ class Chat:
         self._max_chars = max_question_chars
 
     def greet(self, request: gr.Request) -> tuple[Any, ...]:
-        """On load: the number of articles, and what stands where an answer will be."""
+        """On load: what there is to answer from, and what stands where an answer will be."""
         lang = reader_lang(request)
         try:
-            health = self._assistant.health()
-            articles = health.articles if health.status == "ok" else None
+            found = self._assistant.health()
+            health = found if found.status == "ok" else None
         except RagError as error:
             log.warning("no health: %s", error)
-            articles = None
+            health = None
         welcome = gr.update(placeholder=render_notice(TEXTS[lang]["welcome"]))
-        return render_masthead(articles, lang), welcome, render_no_sources("0", lang)
+        return render_masthead(health, lang), welcome, render_no_sources("0", lang)
 
     async def reply(
         self, question: str, conversation: Conversation, choice: str, request: gr.Request

@@ -15,7 +15,7 @@ from html import escape
 from urllib.parse import urlsplit
 
 from rag.links import checked_url
-from rag.types import Answer, Citation, Lang, Sentence
+from rag.types import Answer, Citation, Health, Lang, Sentence
 from rag.web.prose import to_html, to_plain
 from rag.web.strings import LANG_NAMES, TEXTS, format_date, format_duration
 
@@ -31,10 +31,13 @@ def make_anchor(number: int, answer_id: str) -> str:
     return f"{number}-{re.sub(r'[^A-Za-z0-9_]', '', answer_id)[:16]}"
 
 
-def render_masthead(articles: int | None, lang: Lang, *, loading: bool = False) -> str:
-    """The head of the page: its name, and how many articles it answers from (None: it cannot, now)."""
+def render_masthead(health: Health | None, lang: Lang, *, loading: bool = False) -> str:
+    """The head of the page: its name, how many articles it answers from (None: it cannot, now), and how far their
+    second reading is while it goes on."""
     texts = TEXTS[lang]
-    tagline = texts["unavailable"] if articles is None else texts["tagline"].format(articles=articles)
+    tagline = texts["unavailable"] if health is None else texts["tagline"].format(articles=health.articles)
+    if health and health.refined is not None and health.refined < health.passages:
+        tagline += " " + texts["refining"].format(refined=health.refined, passages=health.passages)
     line = "&nbsp;" if loading else escape(tagline)
     return f'<header class="masthead"><h1>Ask the Articles</h1><p lang="{lang}">{line}</p></header>'
 

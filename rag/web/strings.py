@@ -12,6 +12,7 @@ LANG_NAMES: dict[Lang, str] = {"zh": "中文", "en": "English", "de": "Deutsch"}
 TEXTS: dict[Lang, dict[str, str]] = {
     "en": {
         "tagline": "Answers from {articles} articles, every sentence with its source.",
+        "refining": "Reading them a second time, for better answers: {refined} of {passages} passages.",
         "unavailable": "The articles cannot be searched right now. Please try again in a moment.",
         "welcome": "Ask in English, auf Deutsch oder 用中文.",
         "conversation": "Conversation",
@@ -55,6 +56,7 @@ TEXTS: dict[Lang, dict[str, str]] = {
     },
     "de": {
         "tagline": "Antworten aus {articles} Artikeln, jeder Satz mit Beleg.",
+        "refining": "Sie werden für bessere Antworten ein zweites Mal gelesen: {refined} von {passages} Passagen.",
         "unavailable": "Die Artikel lassen sich gerade nicht durchsuchen. Bitte gleich noch einmal versuchen.",
         "welcome": "Fragen Sie auf Deutsch, in English oder 用中文.",
         "conversation": "Gespräch",
@@ -98,6 +100,7 @@ TEXTS: dict[Lang, dict[str, str]] = {
     },
     "zh": {
         "tagline": "从 {articles} 篇文章中作答，句句有出处。",
+        "refining": "正在第二遍阅读以改进回答：{passages} 段中已完成 {refined} 段。",
         "unavailable": "目前无法检索文章，请稍后再试。",
         "welcome": "可以用中文、English 或 Deutsch 提问。",
         "conversation": "对话",
