@@ -25,7 +25,7 @@ ENOUGH_OTHER_LANGUAGE = 1.08
 NEAR_BEST = 0.6
 NEAR_BEST_ELSEWHERE = 0.85
 # A sentence in the question's language leads when it comes this near to a better one in another: the asker can read it.
-# Of three values tried on XQuAD .9 cost least where the right article is in another language (.01 less than .8). But over
+# Of three values tried on XQuAD .9 cost least (.01 less than .8, where the right article is in another language). Over
 # two articles on one company, of which the German one names it in every sentence, a Chinese question then got German
 # sentences. docs/quality.md has what is measured with .8.
 OWN_LANGUAGE_FIRST = 0.8
