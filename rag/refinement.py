@@ -53,17 +53,17 @@ class Refiner:
         """Start to refine, in the background, whatever any process writes to the truth."""
 
         def run() -> None:
-            failed_at = -1
+            seen = failed_at = -1
             while not self._stop.is_set():
-                _, passages = self._store.count()
-                if self._store.refined() < passages and self._store.revision() != failed_at:
-                    try:
+                try:
+                    seen, (_, passages) = self._store.revision(), self._store.count()
+                    if seen != failed_at and self._store.refined() < passages:
                         self.run()
-                    except Exception:
-                        # Whatever went wrong with one passage, questions must be answered. It is tried again when the
-                        # articles change.
-                        log.exception("the second reading stopped")
-                        failed_at = self._store.revision()
+                except Exception:
+                    # Whatever went wrong, with one passage or the disk, questions must be answered. It is tried again
+                    # when something changes.
+                    log.exception("the second reading stopped")
+                    failed_at = seen
                 self._stop.wait(POLL_SECONDS)
 
         self._thread = threading.Thread(target=run, name="refiner", daemon=True)

@@ -108,6 +108,8 @@ class Store:
         with self.transaction() as db:
             if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
                 _create(db, revision=0)
+            elif _is_empty_and_old(db):
+                _recreate(db)
 
     # --- Connections -----------------------------------------------------------------------------------------
 
@@ -206,10 +208,7 @@ class Store:
     def clear(self) -> None:
         """Remove everything, the stamp too."""
         with self.transaction() as db:
-            revision = int(db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()["value"])
-            for table in ("lexical_terms", "lexical", "tags", "passages", "articles", "meta"):
-                db.execute(f"DROP TABLE IF EXISTS {table}")
-            _create(db, revision=revision + 1)  # anew, since an index of an older version may have other columns
+            _recreate(db)  # since an index of an older version may have other columns
 
     def expect_refiner(self, model: str) -> None:
         """Say which fine encoder is in use; what another one made is dropped."""
@@ -364,6 +363,19 @@ def _create(db: sqlite3.Connection, *, revision: int) -> None:
     for statement in _split_statements(_SCHEMA):
         db.execute(statement)
     db.execute("INSERT INTO meta VALUES ('revision', ?)", (str(revision),))
+
+
+def _recreate(db: sqlite3.Connection) -> None:
+    revision = int(db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()["value"])
+    for table in ("lexical_terms", "lexical", "tags", "passages", "articles", "meta"):
+        db.execute(f"DROP TABLE IF EXISTS {table}")
+    _create(db, revision=revision + 1)
+
+
+def _is_empty_and_old(db: sqlite3.Connection) -> bool:
+    """Whether an older version made the tables and never filled them: there is no stamp then to tell it by."""
+    stamped = db.execute("SELECT 1 FROM meta WHERE key = 'stamp'").fetchone()
+    return not stamped and "refined" not in {row["name"] for row in db.execute("PRAGMA table_info(passages)")}
 
 
 def _bump(db: sqlite3.Connection) -> None:

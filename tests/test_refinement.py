@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from rag.assembly import _fine, open_assistant, run_ingest
 from rag.assistant import Assistant
 from rag.embedding import FineEncoder, Matrix, unit
 from rag.errors import IndexMismatchError
-from rag.ingestion import Ingestor, is_whole, units_of
+from rag.ingestion import Ingestor, IngestReport, Step, is_whole, units_of
 from rag.locks import OwnerLock
 from rag.refinement import Refiner
 from rag.store import Store, StoredPassage
@@ -533,3 +534,39 @@ def test_a_machine_without_the_weights_searches_as_before(
             answers(assistant)
     finally:
         _fine.cache_clear()
+
+
+def test_a_data_folder_of_an_older_version_that_never_held_an_article_is_filled(tmp_path: Path, articles: Path) -> None:
+    data = tmp_path / "data"
+    with opened_store(data) as store:
+        as_an_older_version_left_it(store)
+    run_ingest(settings_for(data), [articles])
+    with opened(data) as assistant:
+        assert assistant.health().refined == assistant.health().passages > 0
+
+
+def test_a_rebuild_keeps_what_a_running_server_refines_meanwhile(
+    tmp_path: Path, articles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    run_ingest(settings_for(data), [articles])
+    ingest, refine = Ingestor.run, Refiner.run
+    waiting: list[int] = []
+
+    def beside_a_server(self: Ingestor, *given: Any, **named: Any) -> IngestReport:
+        report = ingest(self, *given, **named)
+        encoder = _fine()
+        assert encoder is not None
+        with opened_store(data) as store:
+            refine(Refiner(store, encoder, OwnerLock(data / "refine.lock")))
+        return report
+
+    def counted(self: Refiner, progress: Step | None = None) -> None:
+        with opened_store(data) as store:
+            waiting.append(store.count()[1] - store.refined())
+        refine(self, progress)
+
+    monkeypatch.setattr(Ingestor, "run", beside_a_server)
+    monkeypatch.setattr(Refiner, "run", counted)
+    run_ingest(settings_for(data), [articles], rebuild=True)
+    assert waiting == [0]
