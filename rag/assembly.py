@@ -26,7 +26,7 @@ from rag.feedback import FeedbackStore
 from rag.ingestion import Ingestor, IngestReport, Step, stamp_of
 from rag.locks import OwnerLock
 from rag.ranking import TimelyFirst, WithoutTwins
-from rag.refinement import Refiner
+from rag.refinement import METHOD, Refiner
 from rag.retrieval import HybridRetriever
 from rag.settings import Settings
 from rag.store import Store
@@ -196,7 +196,7 @@ def run_ingest(
 def _refiner(settings: Settings, store: Store, encoder: FineEncoder | None) -> Refiner | None:
     if encoder is None:
         return None
-    store.expect_refiner(encoder.model_name)
+    store.expect_refiner(f"{encoder.model_name}, method {METHOD}")
     return Refiner(store, encoder, OwnerLock(settings.data_dir / "refine.lock"))
 
 

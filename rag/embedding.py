@@ -62,12 +62,9 @@ class FineEncoder(Protocol):
     def question(self, text: str, lang: Lang) -> Matrix:
         """The vector of a question: shape (dimensions,)."""
 
-    def texts(self, texts: Sequence[str], lang: Lang) -> Matrix:
-        """The vectors of sentences or clauses, each for itself: shape (texts, dimensions)."""
-
-    def passages(self, passages: Sequence[Sequence[str]], lang: Lang) -> list[tuple[Matrix, Matrix]]:
-        """Of passages, each given in parts, the vector and that of each part as understood in it: shapes
-        (dimensions,) and (parts, dimensions)."""
+    def read(self, texts: Sequence[Sequence[str]], lang: Lang) -> list[tuple[Matrix, Matrix]]:
+        """Of texts, each given in parts, the vector and that of each part as understood in it: shapes (dimensions,)
+        and (parts, dimensions)."""
 
 
 class UseEmbedding(Embedder):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from rag.types import Filters, Lang, Passage
 
-_SENTENCES = "sentences"
 _PASSAGE_KEYS = [name for name in Passage.__dataclass_fields__ if name not in ("text", "score")]
 
 
@@ -38,11 +38,23 @@ class ScoredSentence:
     coverage: float
 
 
-def to_node(passage: Passage, sentences: Sequence[ScoredSentence], vector: Sequence[float]) -> NodeWithScore:
+class PassageNode(TextNode):
+    """A passage with its sentences, which are scored when somebody asks for them: a search never does."""
+
+    _sentences: Callable[[], Sequence[ScoredSentence]] = PrivateAttr()
+
+    def __init__(self, sentences: Callable[[], Sequence[ScoredSentence]], **fields: Any) -> None:
+        super().__init__(**fields)
+        self._sentences = sentences
+
+
+def to_node(
+    passage: Passage, sentences: Callable[[], Sequence[ScoredSentence]], vector: Sequence[float]
+) -> NodeWithScore:
     """A passage as LlamaIndex passes it around. Its metadata never leaks into text that is embedded or prompted."""
     metadata: dict[str, Any] = {key: getattr(passage, key) for key in _PASSAGE_KEYS}
-    metadata[_SENTENCES] = [asdict(sentence) for sentence in sentences]
-    node = TextNode(
+    node = PassageNode(
+        sentences,
         id_=passage.passage_id,
         text=passage.text,
         metadata=metadata,
@@ -61,6 +73,7 @@ def passage_of(node: NodeWithScore) -> Passage:
     return Passage(**fields, text=node.node.get_content(), score=float(node.score or 0.0))
 
 
-def sentences_of(node: NodeWithScore) -> list[ScoredSentence]:
+def sentences_of(node: NodeWithScore) -> Sequence[ScoredSentence]:
     """The sentences of the passage in a node, in order."""
-    return [ScoredSentence(**fields) for fields in node.node.metadata[_SENTENCES]]
+    assert isinstance(node.node, PassageNode), "only the retriever knows how to score the sentences of a passage"
+    return node.node._sentences()

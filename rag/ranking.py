@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 
@@ -17,6 +18,8 @@ from rag.types import Passage
 # pairs of passages one of up to .65, 1 % of them above this bound (102 pairs; sample articles and seeds, on which it
 # was chosen).
 TWIN_SIMILARITY = 0.6
+
+_BETWEEN_WORDS = re.compile(r"[\W_]+")
 
 # A passage that scores this share of the best one's is about the same, so that its date may decide.
 SAME_SUBJECT = 0.7
@@ -98,7 +101,7 @@ class _Ranked:
     def __init__(self, node: NodeWithScore, passage: Passage) -> None:
         self.node = node
         self.passage = passage
-        self._words = "".join(c for c in passage.text if c.isalnum()).casefold()
+        self._words = _BETWEEN_WORDS.sub("", passage.text).casefold()
         self._vector = np.array(node.node.embedding or [])
 
     def is_twin_of(self, other: _Ranked) -> bool:

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
+from itertools import groupby, pairwise
+from operator import itemgetter
 
-from rag.embedding import FineEncoder
+import numpy as np
+
+from rag.embedding import FineEncoder, Matrix
 from rag.errors import LockedError
-from rag.ingestion import Step, is_whole, units_of
+from rag.ingestion import Step, units_of
 from rag.locks import OwnerLock
 from rag.store import Refined, Store, StoredPassage
 from rag.types import LANGS, Lang
 
 log = logging.getLogger(__name__)
 
+METHOD = "2"  # how passages are read; what was read by another is read anew
 BATCH = 32  # passages written at a time: what is lost when the process is killed, and how often an index is re-read
 POLL_SECONDS = 0.5
 
@@ -77,15 +83,37 @@ class Refiner:
             self._thread = None
 
     def _read(self, passages: list[StoredPassage], lang: Lang) -> dict[str, Refined]:
-        """All at once, since texts of like length go through the encoder together."""
-        units = [units_of(stored.passage, stored.sentences) for stored in passages]
-        wholes = [[t for t, whole in zip(texts, is_whole(of), strict=True) if whole] for texts, of in units]
-        vectors = self._encoder.texts([text for texts, _ in units for text in texts], lang)
-        found, at = {}, 0
-        for stored, (texts, _), (vector, contexts) in zip(
-            passages, units, self._encoder.passages(wholes, lang), strict=True
-        ):
+        """A passage is read twice: whole, and sentence by sentence. All in one call, since texts of like length go
+        through the encoder together."""
+        units = [sentence_parts(*units_of(stored.passage, stored.sentences)) for stored in passages]
+        wholes = [["".join(parts) for parts in of_one] for of_one in units]
+        vectors = iter(self._encoder.read([*wholes, *(parts for of_one in units for parts in of_one)], lang))
+        of_passages = [next(vectors) for _ in passages]
+        found = {}
+        for stored, parts_of, (vector, contexts) in zip(passages, units, of_passages, strict=True):
+            rows: list[Matrix] = []
+            for parts in parts_of:
+                whole, of_parts = next(vectors)
+                rows += [whole, *(of_parts if len(parts) > 1 else ())]
             of_sentences = contexts[len(contexts) - len(stored.sentences) :]  # without the question of a pair
-            found[stored.passage.passage_id] = Refined(vector, vectors[at : at + len(texts)], of_sentences)
-            at += len(texts)
+            found[stored.passage.passage_id] = Refined(vector, np.array(rows), of_sentences)
         return found
+
+
+def sentence_parts(texts: Sequence[str], unit_of: Sequence[int]) -> list[list[str]]:
+    """The units of a passage as sentences, each cut where its clauses start; one part where it has none.
+
+    >>> sentence_parts(["He came, saw and won.", "He came", "saw and won.", "All left."], [0, 0, 0, 1])
+    [['He came, ', 'saw and won.'], ['All left.']]
+    """
+    found = []
+    for _, group in groupby(zip(unit_of, texts, strict=True), key=itemgetter(0)):
+        whole, *clauses = (text for _, text in group)
+        starts = [0]
+        for clause in clauses[1:]:
+            starts.append(whole.find(clause, starts[-1] + 1))
+        if min(starts[1:], default=0) < 0:  # written otherwise for the encoder, alone than in its sentence
+            found.append(clauses)
+        else:
+            found.append([whole[a:b] for a, b in pairwise([*starts, len(whole)])])
+    return found

@@ -13,6 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,9 @@ from rag.nodes import Question, ScoredSentence, to_node
 from rag.store import Store, StoredPassage
 from rag.text import content_tokens, for_embedding, identify, tokens
 
-CANDIDATES = 50  # from each of the searches
+# From each of the searches: of 775 questions on XQuAD the first passage was the same with 50, 40, 30 and 20, and the
+# first eight in 775, 774, 765 and 722.
+CANDIDATES = 30
 COVERAGE_WEIGHT = 2.0
 FINE_WEIGHT = 2.0  # of 1, 1.5, 2 and 2.5, which differ by less than .01
 # Words count within a language only; a passage in another can't earn them and has its similarity raised in their place.
@@ -64,7 +67,7 @@ def bm25_coverage(weights: Mapping[str, float], text: Sequence[str], mean_length
     most = (K1 + 1) * sum(weights.values())
     if not most:
         return 0.0
-    counts = Counter(token for token in text if token in weights)
+    counts = Counter(filter(weights.__contains__, text))
     norm = K1 * (1 - B + B * len(text) / mean_length)
     return sum(weights[t] * f * (K1 + 1) / (f + norm) for t, f in counts.items()) / most
 
@@ -112,7 +115,9 @@ class HybridRetriever(BaseRetriever):
         best = sorted(scored, key=lambda s: -s.score)[: SPARE * question.top_k]
         return [
             to_node(
-                replace(s.stored.passage, score=s.score), _sentences(s, question, weights), s.stored.vector.tolist()
+                replace(s.stored.passage, score=s.score),
+                partial(_sentences, s, question, weights),
+                s.stored.vector.tolist(),
             )
             for s in best
         ]

@@ -104,6 +104,7 @@ class Store:
         self._local = threading.local()
         self._all: list[sqlite3.Connection] = []
         self._all_lock = threading.Lock()
+        self._mean_length = (-1, 0.0)  # the revision that it was worked out for, and it
         path.parent.mkdir(parents=True, exist_ok=True)
         with self.transaction() as db:
             if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
@@ -333,7 +334,11 @@ class Store:
 
     def mean_length(self) -> float:
         """The mean number of tokens of a passage; 1 when there is none."""
-        return float(self._db.execute("SELECT avg(length) FROM passages").fetchone()[0] or 1.0)
+        revision, mean = self._mean_length
+        if revision != (now := self.revision()):  # it takes a pass over the whole table
+            mean = float(self._db.execute("SELECT avg(length) FROM passages").fetchone()[0] or 1.0)
+            self._mean_length = (now, mean)
+        return mean
 
     def load(self, ids: Iterable[str]) -> list[StoredPassage]:
         """Passages with all that ranking needs; ids that are gone are left out."""

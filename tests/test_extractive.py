@@ -27,7 +27,7 @@ def node(
     passage = Passage(
         passage_id, article, "T", None, None, None, lang, None, kind, text, 10, 10 + len(text), "a.md", score
     )
-    return to_node(passage, scored, [1.0])
+    return to_node(passage, lambda: scored, [1.0])
 
 
 def said(*nodes: NodeWithScore, lang: Lang = "en") -> list[str]:

@@ -137,7 +137,7 @@ def node(day: str | None, score: float) -> NodeWithScore:
     """A passage of an article of that day."""
     name = f"{day}-{score}"
     passage = Passage(name, name, "T", None, None, day, "en", None, "body", "Text.", 0, 5, "a.md", score)
-    return to_node(passage, [], [1.0])
+    return to_node(passage, list, [1.0])
 
 
 @pytest.mark.parametrize(

@@ -39,31 +39,33 @@ MORE = {"money": "Money is counted in dollar and cent. A dollar has a hundred ce
 
 
 class HashEncoder:
-    """A vector by the text alone, and of a sentence in its passage by sentence and passage, so that a test can tell
-    whose vector it is. Remembers what it was asked."""
+    """A vector by the text alone, and of a part by part and text, so that a test can tell whose vector it is.
+    Remembers what it was asked."""
 
     dimension = 4
 
     def __init__(self, model_name: str = "hashes") -> None:
         self.model_name = model_name
-        self.read: list[str] = []  # passages, by their parts put together
+        self.seen: list[str] = []
         self.langs: list[Lang] = []
-        self.before: Callable[[], None] = lambda: None  # called before each batch of passages
+        self.before: Callable[[], None] = lambda: None  # called before each batch
 
     def question(self, text: str, lang: Lang) -> Matrix:
         return _vector(text)
 
-    def texts(self, texts: Sequence[str], lang: Lang) -> Matrix:
-        return np.array([_vector(text) for text in texts], dtype=np.float32).reshape(-1, self.dimension)
-
-    def passages(self, passages: Sequence[Sequence[str]], lang: Lang) -> list[tuple[Matrix, Matrix]]:
+    def read(self, texts: Sequence[Sequence[str]], lang: Lang) -> list[tuple[Matrix, Matrix]]:
         self.before()
-        self.read += ["".join(parts) for parts in passages]
+        wholes = ["".join(parts) for parts in texts]
+        self.seen += wholes
         self.langs.append(lang)
         return [
-            (_vector("".join(parts)), np.array([_vector(part + "".join(parts)) for part in parts], dtype=np.float32))
-            for parts in passages
+            (_vector(whole), np.array([in_context(part, whole) for part in parts], dtype=np.float32))
+            for whole, parts in zip(wholes, texts, strict=True)
         ]
+
+
+def in_context(part: str, whole: str) -> Matrix:
+    return _vector(part.strip(" ,，") + " in " + whole)
 
 
 def _vector(text: str) -> Matrix:
@@ -138,6 +140,11 @@ def all_of(store: Store) -> list[StoredPassage]:
     return store.load(store.passage_ids())
 
 
+def texts_in(store: Store) -> int:
+    """How many texts are read of what is stored: each passage, and each of its sentences and questions."""
+    return sum(1 + sum(is_whole(stored.unit_of)) for stored in all_of(store))
+
+
 def all_refined(store: Store) -> bool:
     return store.refined() == store.count()[1]
 
@@ -157,7 +164,7 @@ def test_a_run_refines_every_passage(store: Store, encoder: HashEncoder, open_re
     ids, matrix = store.refined_vectors()
     assert set(ids) == store.passage_ids()
     assert matrix.shape == (passages, encoder.dimension)
-    assert len(encoder.read) == passages
+    assert len(encoder.seen) == texts_in(store)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 32])
@@ -174,11 +181,15 @@ def test_each_vector_is_that_of_its_own_passage_sentence_and_clause(
         wholes = [text for text, whole in zip(texts, is_whole(of), strict=True) if whole]
         passage, refined = "".join(wholes), stored.refined
         assert refined is not None
-        assert np.allclose(refined.units, encoder.texts(texts, "en"), atol=1e-3)
+        units, whole = [], ""
+        for text, is_sentence in zip(texts, is_whole(of), strict=True):
+            whole = text if is_sentence else whole
+            units.append(_vector(text) if is_sentence else in_context(text, whole))
+        assert np.allclose(refined.units, units, atol=1e-3)
         assert np.allclose(refined.vector, _vector(passage), atol=1e-3)
         assert np.allclose(by_id[stored.passage.passage_id], _vector(passage), atol=1e-3)
         sentences = [text for text, i in zip(wholes, dict.fromkeys(of), strict=True) if i >= 0]
-        assert np.allclose(refined.sentences, [_vector(text + passage) for text in sentences], atol=1e-3)
+        assert np.allclose(refined.sentences, [in_context(text, passage) for text in sentences], atol=1e-3)
 
 
 def test_in_a_pair_the_sentences_of_the_answer_count_without_the_question(
@@ -198,9 +209,9 @@ def test_in_a_pair_the_sentences_of_the_answer_count_without_the_question(
 def test_a_second_run_has_nothing_to_do(store: Store, encoder: HashEncoder, open_refiner: Open) -> None:
     refiner = open_refiner(store, encoder)
     refiner.run()
-    before, revision = list(encoder.read), store.revision()
+    before, revision = list(encoder.seen), store.revision()
     refiner.run()
-    assert (encoder.read, store.revision()) == (before, revision)
+    assert (encoder.seen, store.revision()) == (before, revision)
 
 
 def test_only_what_was_changed_is_read_again(
@@ -208,11 +219,11 @@ def test_only_what_was_changed_is_read_again(
 ) -> None:
     refiner = open_refiner(store, encoder)
     refiner.run()
-    encoder.read.clear()
+    encoder.seen.clear()
     (folder / "cats.md").write_text("A cat has nine lives.\n", encoding="utf-8")
     Ingestor(store, embedder).run([folder])
     refiner.run()
-    assert encoder.read == ["A cat has nine lives."]
+    assert set(encoder.seen) == {"A cat has nine lives."}
     assert all_refined(store)
 
 
@@ -225,11 +236,11 @@ def test_what_was_written_before_a_failure_is_not_read_again(
     with pytest.raises(BrokenError):
         refiner.run()
     assert store.refined() == 2
-    first = list(encoder.read)
+    first = list(encoder.seen)
     refiner.run()  # the lock was let go
     assert all_refined(store)
-    assert len(encoder.read) == len(set(encoder.read)) == store.count()[1]
-    assert encoder.read[:2] == first
+    assert len(encoder.seen) == texts_in(store)
+    assert encoder.seen[: len(first)] == first
 
 
 @pytest.mark.usefixtures("small_batches")
@@ -251,7 +262,7 @@ def test_the_lock_of_another_process_is_respected(
     other.acquire("read")
     try:
         refiner.run()
-        assert (encoder.read, store.refined()) == ([], 0)
+        assert (encoder.seen, store.refined()) == ([], 0)
     finally:
         other.release()
     refiner.run()
@@ -285,7 +296,7 @@ def test_vectors_of_another_encoder_are_dropped_and_the_same_ones_kept(
     other = HashEncoder("other")
     open_refiner(store, other).run()
     assert all_refined(store)
-    assert len(other.read) == store.count()[1]
+    assert len(other.seen) == texts_in(store)
 
 
 def as_an_older_version_left_it(store: Store) -> None:
@@ -368,11 +379,11 @@ def test_closing_ends_the_thread_after_the_batch_at_hand(
     closing.join(30)
     assert not closing.is_alive()
     assert not thread.is_alive()
-    assert store.refined() == len(encoder.read) == 1
+    assert store.refined() == 1
     refiner.close()
     encoder.before = lambda: None
     open_refiner(store, encoder).run()  # whoever comes next goes on from there
-    assert len(encoder.read) == len(set(encoder.read)) == store.count()[1]
+    assert len(encoder.seen) == texts_in(store)
 
 
 def test_after_a_failure_it_goes_on_when_the_articles_change(

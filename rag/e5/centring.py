@@ -34,8 +34,9 @@ def means() -> dict[str, Matrix]:
     found = {}
     for lang in LANGS:
         questions = [encoder.question(entry[lang], lang) for entry in text["questions"]]
+        passages = [vector for vector, _ in encoder.read([[entry[lang]] for entry in text["passages"]], lang)]
         found[f"query-{lang}"] = np.mean(questions, axis=0)
-        found[f"passage-{lang}"] = encoder.texts([entry[lang] for entry in text["passages"]], lang).mean(axis=0)
+        found[f"passage-{lang}"] = np.mean(passages, axis=0)
     return found
 
 

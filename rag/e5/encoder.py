@@ -49,21 +49,14 @@ class E5Encoder:
         vector: Matrix = self._centred(states.mean(axis=0, keepdims=True), f"query-{lang}")[0]
         return vector
 
-    def texts(self, texts: Sequence[str], lang: Lang) -> Matrix:
-        """The vectors of sentences or clauses, each for itself: shape (texts, dimensions), in order."""
-        if not texts:
-            return np.zeros((0, self.dimension), dtype=np.float32)
-        states = self._states([self._ids("passage: ", [text])[0] for text in texts])
-        return self._centred(np.array([s.mean(axis=0) for s in states]), f"passage-{lang}")
+    def read(self, texts: Sequence[Sequence[str]], lang: Lang) -> list[tuple[Matrix, Matrix]]:
+        """Texts of one or more parts (sentences of a passage, clauses of a sentence): of each its vector, shape
+        (dimensions,), and that of each part as it is understood in the text, shape (parts, dimensions).
 
-    def passages(self, passages: Sequence[Sequence[str]], lang: Lang) -> list[tuple[Matrix, Matrix]]:
-        """Passages of one or more sentences: of each its vector, shape (dimensions,), and that of each sentence as it
-        is understood in the passage, shape (sentences, dimensions).
-
-        The latter are means over the sentence's tokens after one pass over all (late chunking, Günther et al. 2024).
-        A passage longer than the encoder takes is encoded in pieces of whole sentences.
+        The latter are means over the part's tokens after one pass over all (late chunking, Günther et al. 2024).
+        A text longer than the encoder takes is encoded in pieces of whole parts.
         """
-        pieces = [list(self._pieces(parts)) for parts in passages]
+        pieces = [list(self._pieces(parts)) for parts in texts]
         states = iter(self._states([ids for of_one in pieces for ids, _ in of_one]))
         key, found = f"passage-{lang}", []
         for of_one in pieces:
