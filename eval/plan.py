@@ -24,5 +24,6 @@ class Plan:
     started: datetime
     answerer: AnswererName | None = None  # None: as set
     baseline: bool = False
+    ablation: bool = False
     qa: Qa = "without"
     judge: Judge | None = None

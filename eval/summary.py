@@ -50,10 +50,11 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """Estimates over all cases and by the language of the question."""
+    """Estimates over all cases, by the language of the question and by kind of case."""
 
     overall: Estimates
     by_lang: dict[str, Estimates]
+    by_kind: dict[str, Estimates]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,6 @@ def summarise(records: Sequence[Record]) -> Summary:
     ours = [_scored(record) for record in records]
     groups = breakdown(ours)
     names = dict.fromkeys(name for record in records for name in record.rivals)
-    kinds = sorted({one.case.kind for one in ours if one.case.kind})
     return Summary(
         cases=len(records),
         failed=sum(record.error is not None for record in records),
@@ -90,7 +90,7 @@ def summarise(records: Sequence[Record]) -> Summary:
         leaked=sum(record.leak >= NEARLY_WORD_FOR_WORD for record in records),
         overall=groups.overall,
         by_lang=groups.by_lang,
-        by_kind={kind: estimates([one for one in ours if one.case.kind == kind]) for kind in kinds},
+        by_kind=groups.by_kind,
         by_pair=by_pair(ours),
         curves=curves(ours),
         latency_ms=latency(records),
@@ -115,12 +115,14 @@ def _aside(case: Case, aside: Aside | None) -> Scored:
 
 
 def breakdown(scored: Sequence[Scored]) -> Breakdown:
-    """Estimates over all and by the language of the question."""
+    """Estimates over all, by the language of the question and by kind."""
     langs = [lang for lang in LANGS if any(one.case.question_lang == lang for one in scored)]
     by_lang: dict[str, Estimates] = {
         lang: estimates([one for one in scored if one.case.question_lang == lang]) for lang in langs
     }
-    return Breakdown(estimates(scored), by_lang)
+    kinds = sorted({one.case.kind for one in scored if one.case.kind})
+    by_kind = {kind: estimates([one for one in scored if one.case.kind == kind]) for kind in kinds}
+    return Breakdown(estimates(scored), by_lang, by_kind)
 
 
 def estimates(scored: Sequence[Scored]) -> Estimates:

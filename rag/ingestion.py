@@ -16,10 +16,9 @@ from rag.articles import find_files, read_article
 from rag.chunking import VERSION, chunk
 from rag.embedding import Embedder, embed_texts, unit
 from rag.errors import ArticleError
-from rag.sentences import clauses
 from rag.store import SCHEMA_VERSION, EmbeddedChunk, Known, Store
-from rag.text import for_embedding, plain
-from rag.types import Article, Passage
+from rag.types import Article
+from rag.units import is_whole, units_of
 
 log = logging.getLogger(__name__)
 
@@ -160,27 +159,3 @@ def _plan(paths: Sequence[Path], known: Iterable[Known]) -> tuple[list[tuple[Pat
         else:
             raise ArticleError(f"{given} does not exist")
     return list(wanted.items()), gone - {str(path) for path in wanted}
-
-
-def units_of(passage: Passage, spans: Sequence[tuple[int, int]]) -> tuple[list[str], tuple[int, ...]]:
-    """The texts to embed of a passage and the sentence that each belongs to; -1 is the question of a pair.
-
-    A sentence comes first, then its clauses if it has several: a long sentence hides what one clause says.
-    """
-    texts: list[str] = []
-    unit_of: list[int] = []
-    if passage.kind == "qa":
-        texts.append(for_embedding(passage.text[: spans[0][0] - passage.start]))
-        unit_of.append(-1)
-    for index, (start, end) in enumerate(spans):
-        whole = plain(passage.text[start - passage.start : end - passage.start])
-        parts = clauses(whole, passage.lang)
-        for text in (whole, *(parts if len(parts) > 1 else ())):
-            texts.append(for_embedding(text))
-            unit_of.append(index)
-    return texts, tuple(unit_of)
-
-
-def is_whole(unit_of: Sequence[int]) -> list[bool]:
-    """Which units are whole sentences or the question, not clauses."""
-    return [i == 0 or unit_of[i] != unit_of[i - 1] for i in range(len(unit_of))]

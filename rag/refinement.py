@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
-from itertools import groupby, pairwise
-from operator import itemgetter
+from itertools import compress
 
 import numpy as np
 
-from rag.embedding import FineEncoder, Matrix
+from rag.embedding import FineEncoder, Matrix, unit
 from rag.errors import LockedError
-from rag.ingestion import Step, units_of
+from rag.ingestion import Step
 from rag.locks import OwnerLock
 from rag.store import Refined, Store, StoredPassage
 from rag.types import LANGS, Lang
+from rag.units import is_whole, parts_of, units_of
 
 log = logging.getLogger(__name__)
 
@@ -83,37 +82,24 @@ class Refiner:
             self._thread = None
 
     def _read(self, passages: list[StoredPassage], lang: Lang) -> dict[str, Refined]:
-        """A passage is read twice: whole, and sentence by sentence. All in one call, since texts of like length go
-        through the encoder together."""
-        units = [sentence_parts(*units_of(stored.passage, stored.sentences)) for stored in passages]
-        wholes = [["".join(parts) for parts in of_one] for of_one in units]
-        vectors = iter(self._encoder.read([*wholes, *(parts for of_one in units for parts in of_one)], lang))
-        of_passages = [next(vectors) for _ in passages]
+        """A passage is read twice, whole and clause by clause; a sentence by itself is the mean of its clauses. All
+        in one call, since texts of like length go through the encoder together."""
+        units = [units_of(stored.passage, stored.sentences) for stored in passages]
+        wholes = [list(compress(texts, is_whole(of))) for texts, of in units]
+        parts = [parts_of(*of_one) for of_one in units]
+        read = self._encoder.read([*wholes, *([part] for of_one in parts for of in of_one for part in of)], lang)
+        vectors = (vector for vector, _ in read[len(passages) :])
         found = {}
-        for stored, parts_of, (vector, contexts) in zip(passages, units, of_passages, strict=True):
-            rows: list[Matrix] = []
-            for parts in parts_of:
-                whole, of_parts = next(vectors)
-                rows += [whole, *(of_parts if len(parts) > 1 else ())]
+        for stored, of_one, (vector, contexts) in zip(passages, parts, read, strict=False):
+            rows = [row for of in of_one for row in _with_mean(of, [next(vectors) for _ in of])]
             of_sentences = contexts[len(contexts) - len(stored.sentences) :]  # without the question of a pair
             found[stored.passage.passage_id] = Refined(vector, np.array(rows), of_sentences)
         return found
 
 
-def sentence_parts(texts: Sequence[str], unit_of: Sequence[int]) -> list[list[str]]:
-    """The units of a passage as sentences, each cut where its clauses start; one part where it has none.
-
-    >>> sentence_parts(["He came, saw and won.", "He came", "saw and won.", "All left."], [0, 0, 0, 1])
-    [['He came, ', 'saw and won.'], ['All left.']]
-    """
-    found = []
-    for _, group in groupby(zip(unit_of, texts, strict=True), key=itemgetter(0)):
-        whole, *clauses = (text for _, text in group)
-        starts = [0]
-        for clause in clauses[1:]:
-            starts.append(whole.find(clause, starts[-1] + 1))
-        if min(starts[1:], default=0) < 0:  # written otherwise for the encoder, alone than in its sentence
-            found.append(clauses)
-        else:
-            found.append([whole[a:b] for a, b in pairwise([*starts, len(whole)])])
-    return found
+def _with_mean(parts: list[str], vectors: list[Matrix]) -> list[Matrix]:
+    """The vector of a sentence before those of its clauses, if it has several: their mean, the longer counting more."""
+    if len(parts) == 1:
+        return vectors
+    mean = np.average(vectors, axis=0, weights=[len(part) for part in parts])
+    return [unit(mean[None])[0], *vectors]

@@ -25,16 +25,12 @@ from rag.embedding import Embedder, FineEncoder, Matrix, embed_question
 from rag.nodes import Question, ScoredSentence, to_node
 from rag.store import Store, StoredPassage
 from rag.text import content_tokens, for_embedding, identify, tokens
+from rag.types import Lang
+from rag.units import is_whole
 
 # From each of the searches: of 775 questions on XQuAD the first passage was the same with 50, 40, 30 and 20, and the
 # first eight in 775, 774, 765 and 722.
 CANDIDATES = 30
-COVERAGE_WEIGHT = 2.0
-FINE_WEIGHT = 2.0  # of 1, 1.5, 2 and 2.5, which differ by less than .01
-# Words count within a language only; a passage in another can't earn them and has its similarity raised in their place.
-# Of six factors up to 1.3, on XQuAD: with 1.1 the right article in another language comes first in .87 in place of .85
-# of the questions, the right one in the question's language in .964 in place of .967; above that the second suffers.
-OTHER_LANGUAGE = 1.1
 # What the fine encoder's cosine is expected to be where the embedder's is known, so that a passage that it has not read
 # yet, or never will, is scored on the same scale: a line through the 20 best passages of each question (XQuAD).
 EXPECTED_SLOPE, EXPECTED_START = 0.6, 0.09
@@ -83,15 +79,42 @@ def term_coverage(weights: Mapping[str, float], text: Iterable[str]) -> float:
     return sum(w for t, w in weights.items() if t in present) / total if total else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """What each part of the evidence counts. An evaluation leaves parts out to see what they are worth."""
+
+    embedder: float = 1.0
+    fine: float = 2.0  # of 1, 1.5, 2 and 2.5, which differ by less than .01
+    coverage: float = 2.0
+    # Words count within a language only; a passage in another can't earn them and has its similarity raised in their
+    # place. Of six factors up to 1.3, on XQuAD: with 1.1 the right article in another language comes first in .87 in
+    # place of .85 of the questions, the right one in the question's language in .964 in place of .967; above that the
+    # second suffers.
+    other_language: float = 1.1
+    clauses: bool = True  # whether a sentence counts by its best clause, too
+    contexts: bool = True  # whether a sentence counts as it is understood in its passage, too
+
+
+AS_SHIPPED = Scoring()
+
+
 class HybridRetriever(BaseRetriever):
     """Finds passages by meaning and by words. Takes a ``Question``; a plain query gets its language told."""
 
-    def __init__(self, store: Store, dense: DenseIndex, embedder: Embedder, encoder: FineEncoder | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        dense: DenseIndex | ExactIndex,
+        embedder: Embedder,
+        encoder: FineEncoder | None = None,
+        scoring: Scoring = AS_SHIPPED,
+    ) -> None:
         super().__init__()
         self._store = store
         self._dense = dense
         self._embedder = embedder
         self._encoder = encoder
+        self._scoring = scoring
         self._fine = ExactIndex(store, store.refined_vectors)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
@@ -110,8 +133,8 @@ class HybridRetriever(BaseRetriever):
         if fine is not None:
             found.update(passage_id for passage_id, _ in self._fine.search(fine, CANDIDATES, allowed))
         found.update(self._store.lexical(list(weights), CANDIDATES, allowed))
-        mean_length = self._store.mean_length()
-        scored = [_score(question, stored, vector, fine, weights, mean_length) for stored in self._store.load(found)]
+        asked = _Asked(question.lang, vector, fine, weights, self._store.mean_length(), self._scoring)
+        scored = [_score(asked, stored) for stored in self._store.load(found)]
         best = sorted(scored, key=lambda s: -s.score)[: SPARE * question.top_k]
         return [
             to_node(
@@ -131,6 +154,18 @@ class HybridRetriever(BaseRetriever):
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """What passages are scored by: the question's vectors and the weights of its words."""
+
+    lang: Lang
+    vector: Matrix
+    fine: Matrix | None
+    weights: Mapping[str, float]
+    mean_length: float
+    scoring: Scoring
+
+
+@dataclass(frozen=True, slots=True)
 class _Scored:
     """A passage with its score and the similarity of each of its units, on the scale of the score."""
 
@@ -139,33 +174,29 @@ class _Scored:
     units: Matrix
 
 
-def _score(
-    question: Question,
-    stored: StoredPassage,
-    vector: Matrix,
-    fine: Matrix | None,
-    weights: Mapping[str, float],
-    mean_length: float,
-) -> _Scored:
-    of = np.array(stored.unit_of)
+def _score(asked: _Asked, stored: StoredPassage) -> _Scored:
+    of, scoring = np.array(stored.unit_of), asked.scoring
     discount = PAIR_DISCOUNT * (of == -1)
-    units = stored.units @ vector - discount
-    similarity = (float(stored.vector @ vector) + float(units.max())) / 2
+    if not scoring.clauses:
+        discount = np.where(is_whole(stored.unit_of), discount, np.inf)
+    units = stored.units @ asked.vector - discount
+    similarity = (float(stored.vector @ asked.vector) + float(units.max())) / 2
     refined = stored.refined
-    if fine is None or refined is None:
+    if asked.fine is None or refined is None:
         finer, fine_units = expected(similarity), expected(units)
         contexts = fine_units
     else:
-        fine_units = refined.units @ fine - discount
-        finer = (float(refined.vector @ fine) + float(fine_units.max())) / 2
-        contexts = np.where(of == -1, fine_units, (refined.sentences @ fine)[of])
-    coverage = bm25_coverage(weights, stored.tokens, mean_length)
-    meaning = similarity + FINE_WEIGHT * finer
-    if stored.passage.lang != question.lang:
-        meaning *= OTHER_LANGUAGE
-    score = meaning + COVERAGE_WEIGHT * coverage**2
+        fine_units = refined.units @ asked.fine - discount
+        finer = (float(refined.vector @ asked.fine) + float(fine_units.max())) / 2
+        contexts = np.where(of == -1, fine_units, (refined.sentences @ asked.fine)[of])
+    coverage = bm25_coverage(asked.weights, stored.tokens, asked.mean_length)
+    meaning = scoring.embedder * similarity + scoring.fine * finer
+    if stored.passage.lang != asked.lang:
+        meaning *= scoring.other_language
+    score = meaning + scoring.coverage * coverage**2
     # A sentence counts by itself and as it is understood in its passage, in equal parts.
-    return _Scored(stored, score, units + FINE_WEIGHT * (fine_units + contexts) / 2)
+    of_sentences = (fine_units + contexts) / 2 if scoring.contexts else fine_units
+    return _Scored(stored, score, scoring.embedder * units + scoring.fine * of_sentences)
 
 
 def expected(similarity: Any) -> Any:

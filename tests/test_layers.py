@@ -15,7 +15,7 @@ ROWS = [
     {"rag.settings", "rag.text", "rag.nodes", "rag.quantities", "rag.periods", "rag.answering.prompts"},
     {"rag.sentences", "rag.disagreement"},
     {"rag.metadata", "rag.links", "rag.qa", "rag.embedding", "rag.citations", "rag.answering"},
-    {"rag.markup", "rag.chunking", "rag.e5"},
+    {"rag.markup", "rag.chunking", "rag.units", "rag.e5"},
     {"rag.articles"},
     {"rag.store", "rag.feedback", "rag.remote_embedding", "rag.chat_model", "rag.chroma", "rag.locks"},
     {"rag.dense"},

@@ -54,14 +54,20 @@ class ExtractiveAnswerer:
 
     def draft(self, question: Question, nodes: Sequence[NodeWithScore]) -> Draft:
         """See Answerer. ``confidence`` is .5 where the evidence is just enough."""
-        ranked = sorted((c for node in nodes for c in _candidates(question, node)), key=lambda c: -c.strength)
-        best = ranked[0].strength if ranked else 0.0
-        own = next((c for c in ranked if c.lang == question.lang), None)
-        if own and own.strength >= max(1.0, OWN_LANGUAGE_FIRST * best):
-            ranked = [own, *(c for c in ranked if c is not own)]
+        ranked = rank(question, nodes)
+        best = max((c.strength for c in ranked), default=0.0)
         chosen = _chosen(ranked) if best >= 1.0 else []
         claims = (Claim(c.text, (Claimed(c.passage_id, c.start, c.end),)) for c in chosen)
         return Draft(tuple(claims), confidence(best), self.name)
+
+
+def rank(question: Question, nodes: Sequence[NodeWithScore]) -> list[Candidate]:
+    """All that may be said, strongest first; but what can be read by who asks leads if it is nearly as strong."""
+    ranked = sorted((c for node in nodes for c in _candidates(question, node)), key=lambda c: -c.strength)
+    own = next((c for c in ranked if c.lang == question.lang), None)
+    if own and own.strength >= max(1.0, OWN_LANGUAGE_FIRST * ranked[0].strength):
+        ranked = [own, *(c for c in ranked if c is not own)]
+    return ranked
 
 
 def _chosen(ranked: Sequence[Candidate]) -> list[Candidate]:

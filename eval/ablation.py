@@ -1,0 +1,72 @@
+"""What each part of the search is worth: the same questions with one part left out at a time.
+
+Each answers with its strongest sentence and never refuses, the first of them with all parts: the bounds from which the
+product refuses were chosen for all parts together, and would refuse too much where one is missing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.retrievers import BaseRetriever
+from llama_index.core.schema import NodeWithScore
+
+from rag.answering.extractive import confidence, rank
+from rag.dense import ExactIndex
+from rag.embedding import Embedder, FineEncoder
+from rag.nodes import Question, passage_of
+from rag.ranking import TimelyFirst, WithoutTwins
+from rag.retrieval import HybridRetriever, Scoring
+from rag.store import Store
+from rag.types import Answer, Lang, Sentence
+
+RANKING = (TimelyFirst(), WithoutTwins())
+PARTS = {
+    "all parts": Scoring(),
+    "without the words": Scoring(coverage=0.0),
+    "without the first encoder": Scoring(embedder=0.0),
+    "without clauses": Scoring(clauses=False),
+    "without sentences in context": Scoring(contexts=False),
+    "without raising other languages": Scoring(other_language=1.0),
+}
+
+
+def ablations(store: Store, embedder: Embedder, encoder: FineEncoder | None) -> list[Ablation]:
+    """The search with all its parts, and with each of them left out in turn, over an index that is complete."""
+    exact = ExactIndex(store)
+    retrievers = {name: HybridRetriever(store, exact, embedder, encoder, scoring) for name, scoring in PARTS.items()}
+    if encoder:
+        retrievers["without the second encoder"] = HybridRetriever(store, exact, embedder)
+    found = [Ablation(name, retriever, RANKING) for name, retriever in retrievers.items()]
+    return [*found, Ablation("without ranking by date and twins", retrievers["all parts"], ())]
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """A search with a part left out, asked as a rival."""
+
+    name: str
+    retriever: BaseRetriever
+    ranking: Sequence[BaseNodePostprocessor]
+    speaks = True
+
+    def ask(self, question: str, question_lang: Lang) -> Answer:
+        """The strongest sentence of what is found."""
+        asked = Question(question, lang=question_lang, include_qa=False)
+        nodes: list[NodeWithScore] = self.retriever.retrieve(asked)
+        for step in self.ranking:
+            nodes = step.postprocess_nodes(nodes, query_bundle=asked)
+        best = next(iter(rank(asked, nodes)), None)
+        return Answer(
+            id=f"ablation-{uuid.uuid4().hex}",
+            question=question,
+            question_lang=question_lang,
+            answered=best is not None,
+            answer=best.text if best else "",
+            sentences=(Sentence(best.text, (), 0.0),) if best else (),
+            confidence=confidence(best.strength) if best else 0.0,
+            passages=tuple(passage_of(node) for node in nodes[: asked.top_k]),
+        )
