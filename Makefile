@@ -55,18 +55,24 @@ eval: install ## measure the answers to the articles' own questions
 
 # The public sets lie beside the checkout; see docs/quality.md for where they come from.
 BENCH ?= ../shared/bench
-SETS := xquad-en xquad-de xquad-zh clapnq mixed samples
+SETS := xquad-en xquad-de xquad-zh clapnq mixed parallel parts crowding samples
+WITH = --questions $(1)/questions.jsonl --questions $(1)/questions_unanswerable.jsonl
 EVAL := $(BIN)/python -m eval
-quality: install ## print the figures of docs/quality.md anew and write them there (about 15 minutes)
+quality: install ## print the figures of docs/quality.md anew and write them there (about half an hour)
 	for lang in en de zh; do \
 		$(EVAL) import squad $(BENCH)/raw/xquad.$$lang.json --lang $$lang --out build/xquad-$$lang && \
 		$(EVAL) run --baseline --articles build/xquad-$$lang/articles --questions build/xquad-$$lang/questions.jsonl \
 			--out runs/xquad-$$lang || exit 1; \
 	done
-	$(EVAL) run --baseline --articles $(BENCH)/clapnq/articles --out runs/clapnq \
-		--questions $(BENCH)/clapnq/questions.jsonl --questions $(BENCH)/clapnq/questions_unanswerable.jsonl
-	$(EVAL) run --baseline --articles $(BENCH)/xquad/mixed/articles --out runs/mixed \
-		--questions $(BENCH)/xquad/mixed/questions.jsonl --questions $(BENCH)/xquad/mixed/questions_unanswerable.jsonl
+	$(EVAL) run --baseline --articles $(BENCH)/clapnq/articles --out runs/clapnq $(call WITH,$(BENCH)/clapnq)
+	for set in mixed parallel; do \
+		$(EVAL) run --baseline --articles $(BENCH)/xquad/$$set/articles --out runs/$$set \
+			$(call WITH,$(BENCH)/xquad/$$set) || exit 1; \
+	done
+	$(EVAL) run --ablation --limit 1200 --articles $(BENCH)/xquad/mixed/articles --out runs/parts \
+		$(call WITH,$(BENCH)/xquad/mixed)
+	$(EVAL) run --ablation --limit 1200 --articles $(BENCH)/xquad/parallel/articles --out runs/crowding \
+		$(call WITH,$(BENCH)/xquad/parallel)
 	$(EVAL) run --baseline --articles articles --out runs/samples
 	$(BIN)/python docs/figures.py $(SETS:%=runs/%)
 

@@ -43,6 +43,16 @@ FINDING = ("hit@1", "hit@5", "mrr", "ndcg@5")
 SHORT = ("hit@1", "contains_first", "contains", "answer_rate", "citation_recall")
 LONG_FORM = ("hit@1", "token_f1", "answer_rate", "refusal_recall", "confidence_auc", "citation_recall", "quote_exact")
 
+# What the ablation shows: the kind of question (None: all) and the measure.
+PARTS = {
+    "right article first, same language": ("same_language", "hit@1"),
+    "… across languages": ("cross_lingual", "hit@1"),
+    "… in the first five": ("cross_lingual", "hit@5"),
+    "words in the best sentence, same language": ("same_language", "contains_first"),
+    "area under the curve, all": (None, "confidence_auc"),
+}
+ALONE = "in the question's language alone"
+
 Summary = Mapping[str, Any]
 Column = Mapping[str, Any]  # a measure's estimate
 
@@ -62,6 +72,24 @@ class Table:
             if any(found):
                 rows.append(f"| {MEASURES[measure]} | {' | '.join(map(cell, found))} |")
         return "\n".join(rows) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class PartsTable:
+    """A row for each way of searching: the measures by kind of question."""
+
+    rows: Mapping[str, Summary]
+
+    def render(self) -> str:
+        """As Markdown."""
+        lines = [f"| | {' | '.join(PARTS)} |", f"|---|{'---|' * len(PARTS)}"]
+        for name, found in self.rows.items():
+            lines.append(f"| {name} | {' | '.join(_of_kind(found, *of) for of in PARTS.values())} |")
+        return "\n".join(lines) + "\n"
+
+
+def _of_kind(found: Summary, kind: str | None, measure: str) -> str:
+    return cell((found["by_kind"][kind] if kind else found["overall"]).get(measure))
 
 
 def cell(estimate: Mapping[str, float] | None) -> str:
@@ -114,7 +142,23 @@ def pairs(figures: Mapping[str, Summary], name: str) -> Table:
     return Table(figures[name]["summary"]["by_pair"], ("hit@1", "hit@5", "mrr"))
 
 
-BLOCKS: dict[str, Callable[[Mapping[str, Summary]], Table]] = {
+def parts(figures: Mapping[str, Summary], name: str) -> PartsTable:
+    """One run with each part left out in turn."""
+    rivals = figures[name]["summary"]["rivals"]
+    return PartsTable({rival: found for rival, found in rivals.items() if rival != ALONE})
+
+
+def crowding(figures: Mapping[str, Summary], name: str) -> Table:
+    """The same questions among passages of three languages, and of their own alone."""
+    rivals = figures[name]["summary"]["rivals"]
+    columns = {}
+    for lang in LANGS:
+        columns[f"{lang}, three languages"] = rivals["all parts"]["by_lang"][lang]
+        columns[f"{lang}, its own alone"] = rivals[ALONE]["by_lang"][lang]
+    return Table(columns, FINDING)
+
+
+BLOCKS: dict[str, Callable[[Mapping[str, Summary]], Table | PartsTable]] = {
     "xquad-short": lambda figures: xquad(figures, SHORT),
     "xquad": lambda figures: xquad(figures, list(MEASURES)),
     "halves": halves,
@@ -123,6 +167,10 @@ BLOCKS: dict[str, Callable[[Mapping[str, Summary]], Table]] = {
     "mixed": lambda figures: whole(figures, "mixed"),
     "mixed-kinds": lambda figures: kinds(figures, "mixed"),
     "mixed-pairs": lambda figures: pairs(figures, "mixed"),
+    "parts": lambda figures: parts(figures, "parts"),
+    "parallel": lambda figures: whole(figures, "parallel"),
+    "parallel-pairs": lambda figures: pairs(figures, "parallel"),
+    "crowding": lambda figures: crowding(figures, "crowding"),
     "samples": lambda figures: whole(figures, "samples"),
 }
 
@@ -143,12 +191,16 @@ def kept(results: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "run": {**about, "embed_model": results["settings"]["embed_model"], "cases": summary["cases"]},
         "summary": {
-            "overall": _measured(summary["overall"]),
-            **{key: {name: _measured(one) for name, one in summary[key].items()} for key in ("by_lang", "by_kind")},
+            **_breakdown(summary),
             "by_pair": {name: _measured(one) for name, one in summary["by_pair"].items()},
-            "rivals": {name: {"overall": _measured(one["overall"])} for name, one in summary["rivals"].items()},
+            "rivals": {name: _breakdown(one) for name, one in summary["rivals"].items()},
         },
     }
+
+
+def _breakdown(summary: Mapping[str, Any]) -> dict[str, Any]:
+    groups = {key: {name: _measured(one) for name, one in summary[key].items()} for key in ("by_lang", "by_kind")}
+    return {"overall": _measured(summary["overall"]), **groups}
 
 
 def _measured(estimates: Mapping[str, Any]) -> dict[str, Any]:

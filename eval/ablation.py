@@ -21,7 +21,7 @@ from rag.nodes import Question, passage_of
 from rag.ranking import TimelyFirst, WithoutTwins
 from rag.retrieval import HybridRetriever, Scoring
 from rag.store import Store
-from rag.types import Answer, Lang, Sentence
+from rag.types import Answer, Filters, Lang, Sentence
 
 RANKING = (TimelyFirst(), WithoutTwins())
 PARTS = {
@@ -41,7 +41,12 @@ def ablations(store: Store, embedder: Embedder, encoder: FineEncoder | None) -> 
     if encoder:
         retrievers["without the second encoder"] = HybridRetriever(store, exact, embedder)
     found = [Ablation(name, retriever, RANKING) for name, retriever in retrievers.items()]
-    return [*found, Ablation("without ranking by date and twins", retrievers["all parts"], ())]
+    whole = retrievers["all parts"]
+    return [
+        *found,
+        Ablation("without ranking by date and twins", whole, ()),
+        Ablation("in the question's language alone", whole, RANKING, own_language_alone=True),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +56,17 @@ class Ablation:
     name: str
     retriever: BaseRetriever
     ranking: Sequence[BaseNodePostprocessor]
-    speaks = True
+    own_language_alone: bool = False
+
+    @property
+    def speaks(self) -> bool:
+        """Its best sentence is scored."""
+        return True
 
     def ask(self, question: str, question_lang: Lang) -> Answer:
         """The strongest sentence of what is found."""
-        asked = Question(question, lang=question_lang, include_qa=False)
+        filters = Filters(lang=(question_lang,)) if self.own_language_alone else Filters()
+        asked = Question(question, lang=question_lang, filters=filters, include_qa=False)
         nodes: list[NodeWithScore] = self.retriever.retrieve(asked)
         for step in self.ranking:
             nodes = step.postprocess_nodes(nodes, query_bundle=asked)

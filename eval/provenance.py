@@ -32,6 +32,7 @@ def run_settings(settings: Settings, health: Health, plan: Plan) -> dict[str, An
         "embed_model": health.embed_model,
         "include_qa": plan.qa,
         "baseline": plan.baseline,
+        "ablation": plan.ablation,
     }
 
 

@@ -122,6 +122,16 @@ def test_of_twin_sections_the_one_in_the_language_of_the_question_is_shown(
     assert [passage_of(node).lang for node in ranked] == [lang]
 
 
+def test_the_translation_of_a_good_passage_is_found_with_it(make: Callable[..., HybridRetriever]) -> None:
+    texts = {
+        "right": "The cat of the mayor sleeps in the barn. The moon is bright.\n",
+        "de": "Der Mond scheint hell.\n",  # nothing of the question, but what the other says
+        "words": "The money of the mayor sleeps in the barn.\n",
+    }
+    found = files(make(**texts), Question("Where does the cat of the mayor sleep, in the barn?", lang="en"))
+    assert found == ["right.md", "de.md", "words.md"]
+
+
 def test_no_more_than_top_k_passages_are_kept(make: Callable[..., HybridRetriever]) -> None:
     question = Question("cat, dog, moon, money", lang="en", top_k=2)
     nodes = make(**TEXTS).retrieve(question)
