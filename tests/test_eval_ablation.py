@@ -15,7 +15,7 @@ from rag.ingestion import Ingestor
 from rag.store import Store
 
 TEXTS = {
-    "right": "The cat Mimi, which purrs, is called so after an aunt. A dollar is money.\n",
+    "right": "The cat Mimi is called Mimi. Mimi is a dollar.\n",
     "cats": "A cat sleeps all day long.\n",
     "clause": "A dollar is money and so are many other things of gold, while the dog of the house is called Rex.\n",
     "hund": "Der Hund heißt Rex.\n",
