@@ -193,7 +193,11 @@ def kept(results: Mapping[str, Any]) -> dict[str, Any]:
         "summary": {
             **_breakdown(summary),
             "by_pair": {name: _measured(one) for name, one in summary["by_pair"].items()},
-            "rivals": {name: _breakdown(one) for name, one in summary["rivals"].items()},
+            "rivals": {
+                # Of the others no table shows more, and these lines would be most of the file.
+                name: _breakdown(one) if results["settings"]["ablation"] else {"overall": _measured(one["overall"])}
+                for name, one in summary["rivals"].items()
+            },
         },
     }
 
