@@ -12,9 +12,10 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+
+from timing import milliseconds, told
 
 from eval.rivals import PlainPipeline
 from rag.articles import find_files, read_article
@@ -42,26 +43,13 @@ def main() -> int:
                 _ask(address, questions[0])
                 print(f"{state}: {time.perf_counter() - started:.1f} s from process start to the first answer")
                 if state == "full index":
-                    ours = _times(partial(_ask, address), questions)
+                    ours = milliseconds(partial(_ask, address), questions, rounds=2)
                 app.terminate()
-    theirs = _times(lambda question: rival.ask(question, identify(question)[0]), questions)
+    theirs = milliseconds(lambda question: rival.ask(question, identify(question)[0]), questions, rounds=2)
     for name, times in (("/api/ask over HTTP", ours), ("plain pipeline, in process", theirs)):
-        p95 = statistics.quantiles(times, n=20)[-1]
-        print(f"{name}: median {statistics.median(times):.1f} ms, p95 {p95:.1f} ms, n={len(times)}")
+        print(told(name, times))
     print(f"ratio of the medians: {statistics.median(ours) / statistics.median(theirs):.1f}")
     return 0
-
-
-def _times(ask: Callable[[str], object], questions: list[str]) -> list[float]:
-    """Milliseconds for each question, after one unmeasured round."""
-    times = []
-    for measured in (False, True, True):
-        for question in questions:
-            started = time.perf_counter()
-            ask(question)
-            if measured:
-                times.append((time.perf_counter() - started) * 1000)
-    return times
 
 
 def _ask(address: str, question: str) -> object:

@@ -9,7 +9,6 @@ real ones in such a number would take a quarter of an hour to read.
 from __future__ import annotations
 
 import sqlite3
-import statistics
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from timing import milliseconds, told
 
 from eval.dataset import load_questions
 from rag.assembly import STORE_FILE, open_assistant, run_ingest
@@ -49,9 +49,7 @@ def main() -> int:
             _wait_for_chroma(assistant)
             asks: dict[str, Callable[[str], object]] = {"search": assistant.search, "ask": assistant.ask}
             for what, ask in asks.items():
-                times = _times(ask, questions)
-                p95 = statistics.quantiles(times, n=20)[-1]
-                print(f"{what}: median {statistics.median(times):.1f} ms, p95 {p95:.1f} ms, n={len(times)}")
+                print(told(what, milliseconds(ask, questions)))
         finally:
             assistant.close()
     return 0
@@ -92,18 +90,6 @@ def _wait_for_chroma(assistant: Assistant) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError("Chroma was not built within ten minutes")
         time.sleep(0.5)
-
-
-def _times(ask: Callable[[str], object], questions: list[str]) -> list[float]:
-    """Milliseconds for each question, after one unmeasured round."""
-    times = []
-    for measured in (False, True):
-        for question in questions:
-            started = time.perf_counter()
-            ask(question)
-            if measured:
-                times.append((time.perf_counter() - started) * 1000)
-    return times
 
 
 if __name__ == "__main__":

@@ -7,23 +7,18 @@ product refuses were chosen for all parts together, and would refuse too much wh
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.retrievers import BaseRetriever
-from llama_index.core.schema import NodeWithScore
-
-from rag.answering.extractive import confidence, rank
+from rag.answering.extractive import ExtractiveAnswerer, confidence, rank
 from rag.dense import ExactIndex
 from rag.embedding import Embedder, FineEncoder
+from rag.engine import CitedQueryEngine
 from rag.nodes import Question, passage_of
-from rag.ranking import TimelyFirst, WithoutTwins
+from rag.ranking import RANKING
 from rag.retrieval import HybridRetriever, Scoring
 from rag.store import Store
 from rag.types import Answer, Filters, Lang, Sentence
 
-RANKING = (TimelyFirst(), WithoutTwins())
 PARTS = {
     "all parts": Scoring(),
     "without the words": Scoring(coverage=0.0),
@@ -40,12 +35,12 @@ def ablations(store: Store, embedder: Embedder, encoder: FineEncoder | None) -> 
     retrievers = {name: HybridRetriever(store, exact, embedder, encoder, scoring) for name, scoring in PARTS.items()}
     if encoder:
         retrievers["without the second encoder"] = HybridRetriever(store, exact, embedder)
-    found = [Ablation(name, retriever, RANKING) for name, retriever in retrievers.items()]
-    whole = retrievers["all parts"]
+    answerer, whole = ExtractiveAnswerer(), retrievers["all parts"]
+    engines = {name: CitedQueryEngine(retriever, RANKING, answerer) for name, retriever in retrievers.items()}
     return [
-        *found,
-        Ablation("without ranking by date and twins", whole, ()),
-        Ablation("in the question's language alone", whole, RANKING, own_language_alone=True),
+        *(Ablation(name, engine) for name, engine in engines.items()),
+        Ablation("without ranking by date and twins", CitedQueryEngine(whole, (), answerer)),
+        Ablation("in the question's language alone", engines["all parts"], own_language_alone=True),
     ]
 
 
@@ -54,8 +49,7 @@ class Ablation:
     """A search with a part left out, asked as a rival."""
 
     name: str
-    retriever: BaseRetriever
-    ranking: Sequence[BaseNodePostprocessor]
+    engine: CitedQueryEngine
     own_language_alone: bool = False
 
     @property
@@ -67,9 +61,7 @@ class Ablation:
         """The strongest sentence of what is found."""
         filters = Filters(lang=(question_lang,)) if self.own_language_alone else Filters()
         asked = Question(question, lang=question_lang, filters=filters, include_qa=False)
-        nodes: list[NodeWithScore] = self.retriever.retrieve(asked)
-        for step in self.ranking:
-            nodes = step.postprocess_nodes(nodes, query_bundle=asked)
+        nodes = self.engine.retrieve(asked)
         best = next(iter(rank(asked, nodes)), None)
         return Answer(
             id=f"ablation-{uuid.uuid4().hex}",

@@ -25,7 +25,7 @@ from rag.errors import EmbeddingError, LockedError
 from rag.feedback import FeedbackStore
 from rag.ingestion import Ingestor, IngestReport, Step, stamp_of
 from rag.locks import OwnerLock
-from rag.ranking import TimelyFirst, WithoutTwins
+from rag.ranking import RANKING
 from rag.refinement import METHOD, Refiner
 from rag.retrieval import HybridRetriever
 from rag.settings import Settings
@@ -108,9 +108,7 @@ def open_assistant(settings: Settings) -> Assistant:
     except BaseException:
         lock.release()
         raise
-    engine = CitedQueryEngine(
-        HybridRetriever(store, dense, embedder, encoder), [TimelyFirst(), WithoutTwins()], ExtractiveAnswerer()
-    )
+    engine = CitedQueryEngine(HybridRetriever(store, dense, embedder, encoder), RANKING, ExtractiveAnswerer())
     feedback = FeedbackStore(settings.data_dir / FEEDBACK_FILE)
     dense.follow()
     if refiner:

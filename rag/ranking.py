@@ -95,6 +95,9 @@ class WithoutTwins(BaseNodePostprocessor):
         return sorted((ranked.node for ranked in kept), key=lambda node: -(node.score or 0.0))
 
 
+RANKING = (TimelyFirst(), WithoutTwins())  # what the product does with what was found, in this order
+
+
 class _Ranked:
     """A node with what comparing it needs, worked out once."""
 

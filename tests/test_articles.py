@@ -436,6 +436,8 @@ def test_a_file_name_that_is_no_text_can_be_shown(tmp_path: Path) -> None:
     try:
         file.write_text(EN)
     except OSError:
+        if os.environ.get("CI"):
+            raise
         pytest.skip("this file system takes no such name")
     assert read_article(file, tmp_path).title == "caf?"
 
