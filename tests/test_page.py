@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 from web_fakes import HandMadeAssistant, write_run
 
 from rag.assistant import Assistant
@@ -429,6 +429,25 @@ def test_of_a_wrong_answer_the_page_asks_what_is_right(
     expect(box).to_have_count(0)
     expect(page.locator("#feedback-down")).to_have_class(re.compile(r"\bchosen\b"))
     assert last_rating(feedback) == ("Was fraß die Katze?", "down", correct)
+
+
+def test_what_is_sent_while_an_earlier_click_is_under_way_is_kept(
+    hand_made_site: str, open_page: OpenPage, feedback: FeedbackStore
+) -> None:
+    page = open_page(hand_made_site)
+    ask(page, "Was fraß die Katze?")
+    page.locator("#feedback-down").click()
+    box, send = page.locator("#feedback-correct textarea, #feedback-correct input"), page.locator("#feedback-send")
+    expect(box).to_be_visible()
+    held: list[Route] = []
+    page.route("**/gradio_api/**", lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request("**/gradio_api/**"):
+        send.click()  # nothing is in it yet
+    box.fill("Drei Mäuse.")
+    send.click()
+    held[0].continue_()
+    expect(box).to_have_count(0)
+    assert last_rating(feedback) == ("Was fraß die Katze?", "down", "Drei Mäuse.")
 
 
 def test_the_latest_answer_is_rated_and_a_second_thought_counts(

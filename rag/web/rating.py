@@ -107,4 +107,6 @@ def connect(bar: RatingBar, rater: Rater, **how: Any) -> None:
     """Let the bar's events reach their handlers."""
     bar.up.click(rater.up, bar.rated, bar.outputs, **how)
     bar.down.click(rater.down, bar.rated, bar.outputs, **how)
-    gr.on([bar.send.click, bar.correct.submit], rater.correct, [bar.rated, bar.correct], bar.outputs, **how)
+    sent = [bar.send.click, bar.correct.submit]
+    # "once" would swallow a click that comes while an earlier one is under way, and with it what was typed since.
+    gr.on(sent, rater.correct, [bar.rated, bar.correct], bar.outputs, trigger_mode="always_last", **how)
