@@ -8,7 +8,7 @@ PINS := pyproject.toml constraints.txt
 SOURCES := rag eval tests bench docs ingest.py chat_app.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install ingest chat test lint format types eval quality screenshots clean
+.PHONY: help install ingest chat test lint format types eval quality claims sheet screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -75,6 +75,12 @@ quality: install ## print the figures of docs/quality.md anew and write them the
 		$(call WITH,$(BENCH)/xquad/parallel)
 	$(EVAL) run --baseline --articles articles --out runs/samples
 	$(BIN)/python docs/figures.py $(SETS:%=runs/%)
+
+claims: install ## print which claims the gate keeps into the documents (a few minutes)
+	$(BIN)/python docs/gate.py
+
+sheet: $(VENV)/.tests ## ask a small model 120 questions and write docs/llm-sheet.md (about half an hour)
+	$(BIN)/python docs/sheet.py
 
 screenshots: $(VENV)/.tests ## take the pictures of the documentation anew
 	$(BIN)/python docs/screenshots.py

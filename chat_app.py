@@ -14,6 +14,7 @@ from types import FrameType
 from rag.assembly import open_assistant, run_ingest
 from rag.assistant import Assistant
 from rag.errors import RagError
+from rag.privacy import describe
 from rag.settings import LOOPBACK, Settings, load_settings
 from rag.web.server import Server, bind
 
@@ -30,6 +31,8 @@ def main(argv: list[str] | None = None) -> int:
         with bind(settings.host, settings.port) as bound:
             assistant = open_assistant(settings)
             try:
+                for one in assistant.health().sent:
+                    print(describe(one), file=sys.stderr, flush=True)
                 _index(assistant, settings)
                 _serve(assistant, settings, bound)
             finally:

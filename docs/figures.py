@@ -176,9 +176,12 @@ BLOCKS: dict[str, Callable[[Mapping[str, Summary]], Table | PartsTable]] = {
 
 
 def filled(document: str, figures: Mapping[str, Summary]) -> str:
-    """A document with the tables of these figures between its marks ``<!-- table NAME -->`` and ``<!-- end -->``."""
+    """A document with the tables of these figures between its marks ``<!-- table NAME -->`` and ``<!-- end -->``; those
+    of other names stay as they are."""
 
     def table(mark: re.Match[str]) -> str:
+        if mark[2] not in BLOCKS:
+            return mark[0]
         return f"{mark[1]}\n{BLOCKS[mark[2]](figures).render()}{mark[3]}"
 
     return re.sub(r"(<!-- table ([\w-]+) -->)\n.*?(<!-- end -->)", table, document, flags=re.DOTALL)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval import commands
+from eval import claims, commands, fitting, followups
 from eval.summary import MEASURES
 from rag.errors import RagError
 from rag.types import LANGS
@@ -41,6 +41,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(parts.add_parser("report", help="print a run again and write its report anew"))
     _add_cases(parts.add_parser("cases", help="questions from what people said of answers"))
     _add_import(parts.add_parser("import", help="articles and questions from a public set"))
+    _add_claims(parts.add_parser("claims", help="how many true and false claims the gate keeps"))
+    fit = parts.add_parser("fit", help="fit the weights by which the gate tells what is certain")
+    fit.set_defaults(does=fitting.fit_command)
+    fit.add_argument("files", type=Path, nargs="+", metavar="FILE", help="claims, one JSON object a line")
+    _add_followups(parts.add_parser("followups", help="whether follow-up questions find the right article"))
     return parser
 
 
@@ -128,6 +133,18 @@ def _add_import(importer: argparse.ArgumentParser) -> None:
     beir.add_argument("--split", default="test", help="which judgements: qrels/<SPLIT>.tsv (default: %(default)s)")
     for part in (squad, beir):
         part.add_argument("--out", type=Path, metavar="DIR", required=True, help="where articles and questions go")
+
+
+def _add_claims(claimed: argparse.ArgumentParser) -> None:
+    claimed.set_defaults(does=claims.claims_command)
+    claimed.add_argument("files", type=Path, nargs="+", metavar="FILE", help="claims, one JSON object a line")
+    claimed.add_argument("--failures", action="store_true", help="list each claim that was judged wrongly")
+
+
+def _add_followups(asked: argparse.ArgumentParser) -> None:
+    asked.set_defaults(does=followups.followups_command)
+    asked.add_argument("file", type=Path, metavar="FILE", help="conversations, one JSON object a line")
+    asked.add_argument("--articles", type=Path, metavar="DIR", help="articles to ask about (default: RAG_ARTICLES)")
 
 
 def _positive(text: str) -> int:

@@ -28,7 +28,7 @@ from eval.dataset import Case, DatasetError
 from eval.judge_prompts import prompts_in
 from eval.metrics import cohen_kappa
 from eval.scorers import JUDGE, Score, Scores, spoken
-from rag.chat_model import ChatModel
+from rag.chat.model import ChatModel
 from rag.errors import ChatModelError, ChatModelSetupError, ReplyError
 from rag.types import LANGS, Answer, Lang, Usage
 

@@ -6,17 +6,24 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
 
 import llama_index.core
+from llama_index.core.base.llms.types import ChatMessage, MessageRole
 from llama_index.core.llms import MockLLM
 
+from rag.answering import Answerer
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.assistant import Assistant
 from rag.chroma import ChromaHome, EmbeddedHome, ServerHome
+from rag.citations import Judge
+from rag.conversation.rewriting import HeuristicRewriter, Message, ModelRewriter, Rewriter
 from rag.dense import DenseIndex, Progress
 from rag.e5 import E5Encoder, find_weights
 from rag.embedding import Embedder, FineEncoder, UseEmbedding
@@ -25,16 +32,24 @@ from rag.errors import EmbeddingError, LockedError
 from rag.feedback import FeedbackStore
 from rag.ingestion import Ingestor, IngestReport, Step, stamp_of
 from rag.locks import OwnerLock
+from rag.nodes import Question
+from rag.privacy import what_is_sent
 from rag.ranking import RANKING
 from rag.refinement import METHOD, Refiner
 from rag.retrieval import HybridRetriever
 from rag.settings import Settings
 from rag.store import Store
+from rag.support.judge import SupportJudge
 from rag.text import identify
+from rag.types import AnswererName, Bill
+
+if TYPE_CHECKING:
+    from rag.chat.model import ChatModel, Limits
 
 log = logging.getLogger(__name__)
 
 STORE_FILE = "articles.sqlite3"  # the truth, in the data folder
+REWRITING_SHARE = 0.25  # of the time for a reply that rewriting the question before it may take
 FEEDBACK_FILE = "feedback.sqlite3"  # answers and what people said of them, in the same folder
 
 
@@ -108,7 +123,15 @@ def open_assistant(settings: Settings) -> Assistant:
     except BaseException:
         lock.release()
         raise
-    engine = CitedQueryEngine(HybridRetriever(store, dense, embedder, encoder), RANKING, ExtractiveAnswerer())
+    retriever = HybridRetriever(store, dense, embedder, encoder)
+    engines: dict[AnswererName, CitedQueryEngine] = {
+        "extractive": CitedQueryEngine(retriever, RANKING, ExtractiveAnswerer())
+    }
+    writing = _writing(settings, embedder, encoder) if settings.chat_model else None
+    if writing:
+        engines["llm"] = CitedQueryEngine(
+            retriever, RANKING, writing.answerer, judge=writing.judge, fallback=ExtractiveAnswerer()
+        )
     feedback = FeedbackStore(settings.data_dir / FEEDBACK_FILE)
     dense.follow()
     if refiner:
@@ -119,6 +142,8 @@ def open_assistant(settings: Settings) -> Assistant:
     def close() -> None:
         if refiner:
             refiner.close()
+        for model in writing.models if writing else ():
+            model.close()
         dense.close()
         store.close()
         feedback.close()
@@ -127,15 +152,78 @@ def open_assistant(settings: Settings) -> Assistant:
     return Assistant(
         store,
         dense,
-        {"extractive": engine},
-        default="extractive",
+        engines,
+        default="llm" if writing else "extractive",
         embed_model=f"{embedder.model_name}+{encoder.model_name}" if encoder else embedder.model_name,
-        model=None,
+        models=writing.models if writing else (),
+        sent=what_is_sent(settings),
         version=app_version(),
         on_close=close,
         refines=encoder is not None,
         feedback=feedback,
+        rewriter=writing.rewriter if writing else HeuristicRewriter(settings.history_turns),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """The parts that a language model needs, or is needed for."""
+
+    answerer: Answerer
+    judge: Callable[[Question], Judge]
+    rewriter: Rewriter
+    models: tuple[ChatModel, ...]  # the one that writes, first
+
+
+def _writing(settings: Settings, embedder: Embedder, encoder: FineEncoder | None) -> _Writing:
+    # Imported here alone, as in _remote.
+    from rag.answering.llm import LlmAnswerer  # noqa: PLC0415
+    from rag.support.second import SecondOpinion  # noqa: PLC0415
+
+    assert settings.chat_model
+    model = _chat_model(settings, settings.chat_model)
+    second = _chat_model(settings, settings.judge_model) if settings.judge_model else None
+    first = SupportJudge(embedder, encoder)
+
+    def judge(question: Question) -> Judge:
+        return SecondOpinion(first, second, question.cancelled, question.bill) if second else first
+
+    def rewrite(messages: list[Message], cancelled: Event | None, bill: Bill | None) -> str:
+        said = [ChatMessage(role=MessageRole(one["role"]), content=one["content"]) for one in messages]
+        seconds = settings.chat_timeout * REWRITING_SHARE
+        return "".join(model.stream(said, cancelled=cancelled, seconds=seconds, spent=bill.add if bill else None))
+
+    return _Writing(
+        LlmAnswerer(model),
+        judge,
+        ModelRewriter(rewrite, turns=settings.history_turns),
+        (model, second) if second else (model,),
+    )
+
+
+def _chat_model(settings: Settings, name: str) -> ChatModel:
+    from rag.chat.model import ChatModel  # noqa: PLC0415
+
+    key, prices = settings.openai_api_key, (settings.chat_price_in, settings.chat_price_out)
+    return ChatModel(
+        name,
+        base_url=settings.openai_base_url,
+        api_key=key.get_secret_value() if key else None,
+        temperature=settings.chat_temperature,
+        max_tokens=settings.chat_max_tokens,
+        context_window=settings.chat_context,
+        limits=_limits(settings.chat_timeout),
+        prices=(prices[0], prices[1]) if prices[0] is not None and prices[1] is not None else None,
+    )
+
+
+def _limits(total: float) -> Limits:
+    """The usual limits; with more time than usual, a slow machine may also take longer for a token."""
+    from rag.chat.model import Limits  # noqa: PLC0415
+
+    usual = Limits()
+    slow = max(1.0, total / usual.total)
+    return replace(usual, total=total, first_token=usual.first_token * slow, gap=usual.gap * slow)
 
 
 def _warm_up(embedder: Embedder, encoder: FineEncoder | None) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from threading import Event
+from typing import TYPE_CHECKING
 
+from rag.conversation.rewriting import HeuristicRewriter, Rewriter, language
 from rag.dense import DenseIndex
 from rag.engine import CitedQueryEngine, refuse
 from rag.errors import FeedbackError, QuestionError
@@ -11,7 +14,22 @@ from rag.feedback import FeedbackStore, Rating, Verdict
 from rag.nodes import Question, passage_of
 from rag.store import Store
 from rag.text import identify
-from rag.types import Answer, AnswererName, ArticleSummary, Filters, Health, Passage, Turn
+from rag.types import (
+    Answer,
+    AnswererName,
+    ArticleSummary,
+    Filters,
+    Health,
+    Passage,
+    RefusalReason,
+    Sent,
+    Turn,
+    Update,
+    Usage,
+)
+
+if TYPE_CHECKING:  # it takes most of a second to import, which who has no model should not wait for
+    from rag.chat.model import ChatModel
 
 
 class Assistant:
@@ -25,22 +43,26 @@ class Assistant:
         *,
         default: AnswererName,
         embed_model: str,
-        model: str | None,
+        models: Sequence[ChatModel] = (),
+        sent: Sequence[Sent] = (),
         version: str,
         on_close: Callable[[], None],
         refines: bool = False,
         feedback: FeedbackStore | None = None,
+        rewriter: Rewriter | None = None,
     ) -> None:
         self._store = store
         self._dense = dense
         self._engines = engines
         self._default = default
         self._embed_model = embed_model
-        self._model = model
+        self._models = tuple(models)
+        self._sent = tuple(sent)
         self._version = version
         self._on_close = on_close
         self._refines = refines
         self._feedback = feedback
+        self._rewriter = rewriter or HeuristicRewriter()
 
     def ask(
         self,
@@ -57,16 +79,55 @@ class Assistant:
         Raises:
             QuestionError: the answerer asked for is not set up.
         """
+        told = self.stream(
+            question, history=history, filters=filters, top_k=top_k, include_qa=include_qa, answerer=answerer
+        )
+        (answer,) = (update for update in told if isinstance(update, Answer))
+        return answer
+
+    def stream(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        filters: Filters | None = None,
+        top_k: int = 8,
+        include_qa: bool = True,
+        answerer: AnswererName | None = None,
+        cancelled: Event | None = None,
+    ) -> Iterator[Update]:
+        """What was found, each sentence as soon as it is proven, and last the answer that ``ask`` returns.
+
+        Nothing that was told is taken back. ``cancelled`` may be set from any thread once nobody listens any more.
+
+        Raises:
+            QuestionError: the answerer asked for is not set up.
+            CancelledReplyError: it was cancelled.
+        """
         engine = self._engine(answerer or self._default)
-        lang, sure = identify(question)
-        if sure < 0.5 and history:  # a bare name: the language of the conversation
-            lang = identify(next((t.content for t in reversed(history) if t.role == "user"), question))[0]
+        lang = language(question, history)
+        reason = self._refusal(question)
+        if reason is not None:
+            yield self._kept(refuse(question, lang, reason))
+            return
+        asked = Question(
+            question.strip(),
+            lang=lang,
+            filters=filters or Filters(),
+            top_k=top_k,
+            include_qa=include_qa,
+            cancelled=cancelled,
+        )
+        if history:
+            asked.standalone = self._rewriter.standalone(question, lang, history, cancelled, asked.bill)
+        for told in engine.stream(asked):
+            yield self._kept(told) if isinstance(told, Answer) else told
+
+    def _refusal(self, question: str) -> RefusalReason | None:
+        """Why there is nothing to look for."""
         if not any(c.isalnum() for c in question):
-            return self._kept(refuse(question, lang, "question_empty"))
-        if not self._store.count()[1]:
-            return self._kept(refuse(question, lang, "empty_index"))
-        asked = Question(question.strip(), lang=lang, filters=filters or Filters(), top_k=top_k, include_qa=include_qa)
-        return self._kept(engine.ask(asked))
+            return "question_empty"
+        return None if self._store.count()[1] else "empty_index"
 
     def rate(
         self, answer_id: str, rating: Verdict, comment: str | None = None, correct_answer: str | None = None
@@ -115,10 +176,13 @@ class Assistant:
             passages=passages,
             embed_model=self._embed_model,
             answerer=self._default,
-            model=self._model,
+            model=self._models[0].model if self._models else None,
             dense=self._dense.state,
             refined=self._store.refined() if self._refines else None,
             version=self._version,
+            usage=sum((model.usage for model in self._models), Usage()) if self._models else None,
+            model_resting=any(model.is_resting for model in self._models),
+            sent=self._sent,
         )
 
     def close(self) -> None:

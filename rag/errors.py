@@ -30,7 +30,16 @@ class EmbeddingError(RagError):
 
 
 class ChatModelError(RagError):
-    """The server of a language model failed, or sent something that is no reply. Another call may do better."""
+    """The server of a language model failed, or sent something that is no reply. Another call may do better.
+
+    ``text`` is what came of the reply before. ``by_server``: the server failed, not the question put to it; this is
+    what opens a circuit.
+    """
+
+    def __init__(self, message: str, text: str = "", *, by_server: bool = False) -> None:
+        super().__init__(message)
+        self.text = text
+        self.by_server = by_server
 
 
 class ChatModelSetupError(ChatModelError):
@@ -38,11 +47,11 @@ class ChatModelSetupError(ChatModelError):
 
 
 class ReplyError(ChatModelError):
-    """A language model's reply was cut off or empty. ``text`` is what there is of it."""
+    """A language model's reply was cut off, refused or empty. ``text`` is what there is of it."""
 
-    def __init__(self, message: str, text: str = "") -> None:
-        super().__init__(message)
-        self.text = text
+
+class CancelledReplyError(ReplyError):
+    """Whoever asked for a reply no longer wants it. ``text`` is what there is of it."""
 
 
 class QuestionError(RagError):

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-from rag.types import Filters, Lang, Passage
+from rag.types import Bill, Filters, Lang, Passage
 
 _PASSAGE_KEYS = [name for name in Passage.__dataclass_fields__ if name not in ("text", "score")]
 
 
 @dataclass
 class Question(QueryBundle):
-    """A question as the retriever takes it: its language and what may be used to answer it."""
+    """A question as the retriever takes it: its language and what may be used to answer it.
+
+    ``standalone`` is a follow-up as it would be asked alone; None when the question itself stands alone. Once
+    ``cancelled`` is set nobody waits for an answer any more. What language models take for it goes on the ``bill``.
+    """
 
     lang: Lang = "en"
     filters: Filters = field(default_factory=Filters)
     top_k: int = 8
     include_qa: bool = True
+    standalone: str | None = None
+    cancelled: Event | None = None
+    bill: Bill = field(default_factory=Bill)
 
 
 @dataclass(frozen=True, slots=True)

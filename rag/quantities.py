@@ -6,61 +6,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 
-from rag.types import Lang
+from rag.quantity_words import SCALES, SPAN_OF, UNIT_OF, UNITS, VALUES, ZH_MEASURE, ZH_NUMERALS, ZH_PLACES
+from rag.types import LANGS, Lang
 
 # A number as it is written; what its points and commas mean hangs on the language.
 _DIGITS = r"\d+(?:[.,’' \u00a0\u202f]\d{3})+(?:[.,]\d+)?(?!\d)|\d+(?:[.,]\d+)?"
-# Small numbers as words count only before a scale: "sieben Milliarden", not "sieben Jahre" (which has no unit here).
-_WORDS: dict[Lang, tuple[tuple[str, ...], ...]] = {  # each with those that mean the same; the first is 1
-    "en": (
-        ("a", "one"),
-        ("two",),
-        ("three",),
-        ("four",),
-        ("five",),
-        ("six",),
-        ("seven",),
-        ("eight",),
-        ("nine",),
-        ("ten",),
-    ),
-    "de": (
-        *(("eine", "einer", "ein"), ("zwei",), ("drei",), ("vier",), ("fünf",)),
-        *(("sechs",), ("sieben",), ("acht",), ("neun",), ("zehn",)),
-    ),
-    "zh": (("一",), ("二", "两"), ("三",), ("四",), ("五",), ("六",), ("七",), ("八",), ("九",), ("十",)),
-}
-_WORD_VALUES = {lang: {word: n for n, names in enumerate(rows, 1) for word in names} for lang, rows in _WORDS.items()}
-_SCALES: dict[Lang, dict[str, float]] = {
-    "en": {
-        **dict.fromkeys(("thousand", "k"), 1e3),
-        **dict.fromkeys(("million", "millions", "mn", "mln", "m"), 1e6),
-        **dict.fromkeys(("billion", "billions", "bn", "b"), 1e9),
-        **dict.fromkeys(("trillion", "trillions", "tn"), 1e12),
-    },
-    "de": {
-        **dict.fromkeys(("tausend", "tsd."), 1e3),
-        **dict.fromkeys(("million", "millionen", "mio.", "mio"), 1e6),
-        **dict.fromkeys(("milliarde", "milliarden", "mrd.", "mrd"), 1e9),
-        **dict.fromkeys(("billion", "billionen", "bio."), 1e12),  # a German Billion is an English trillion
-    },
-    "zh": {"万亿": 1e12, "千亿": 1e11, "百亿": 1e10, "亿": 1e8, "千万": 1e7, "百万": 1e6, "万": 1e4, "千": 1e3},
-}
-_UNITS = {
-    "USD": ("us$", "$", "usd", "us dollars", "us dollar", "dollars", "dollar", "us-dollar", "美元", "美金"),
-    "EUR": ("€", "eur", "euros", "euro", "欧元"),
-    "GBP": ("£", "gbp", "pounds", "pfund", "英镑"),
-    "CNY": ("cny", "rmb", "yuan", "元人民币", "人民币", "元"),
-    "%": ("%", "％", "percent", "per cent", "prozent"),
-    "km": ("km", "kilometres", "kilometers", "kilometern", "kilometer", "公里", "千米"),
-    "m": ("metres", "meters", "metern", "meter", "米"),
-    "kg": ("kg", "kilograms", "kilogramm", "kilos", "公斤", "千克"),
-    "t": ("tonnes", "tons", "tonnen", "吨"),
-}
-_UNIT_OF = {name: unit for unit, names in _UNITS.items() for name in names}
-_BEFORE = r"US\$|[$€£]|USD|EUR|GBP"
+_BEFORE = r"US\$|HK\$|[$€£¥]|USD|EUR|GBP|CHF"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +26,19 @@ class Quantity:
     unit: str
     start: int
     end: int
+    worded: bool = False  # a small number in words, which is often no amount: "one of them"
+
+    def agrees(self, other: Quantity, *, rough: bool = False) -> bool:
+        """Whether two amounts are the same; a unit that one leaves out counts as said. Rough: give or take 5 percent.
+
+        >>> Quantity(14e9, "USD", 0, 1).agrees(Quantity(13.8e9, "USD", 0, 1), rough=True)
+        True
+        >>> Quantity(14e9, "USD", 0, 1).agrees(Quantity(14e9, "EUR", 0, 1))
+        False
+        """
+        if self.unit != other.unit and self.unit and other.unit:
+            return False
+        return abs(self.value - other.value) <= (0.05 if rough else 1e-9) * max(abs(self.value), abs(other.value))
 
 
 def quantities(text: str, lang: Lang) -> list[Quantity]:
@@ -83,20 +51,91 @@ def quantities(text: str, lang: Lang) -> list[Quantity]:
     >>> [(q.value, q.unit) for q in quantities("筹集10亿美元，估值翻倍至140亿美元", "zh")]
     [(1000000000.0, 'USD'), (14000000000.0, 'USD')]
     """
-    found = []
-    for match in _PATTERNS[lang].finditer(text):
-        unit = _UNIT_OF.get((match["before"] or match["after"] or "").casefold())
-        if unit is None or not (match["digits"] or match["scale"]):  # "ein Euro" is no amount to compare
-            continue
-        scale = _SCALES[lang][match["scale"].casefold()] if match["scale"] else 1.0
-        found.append(Quantity(_number(match, lang) * scale, unit, match.start(), match.end()))
-    return found
+    # "ein Euro" is no amount to compare
+    return [amount for amount in amounts(text, lang) if amount.unit in UNITS and not amount.worded]
 
 
-def _number(match: re.Match[str], lang: Lang) -> float:
-    if match["word"]:
-        return float(_WORD_VALUES[lang][match["word"].casefold()])
-    return number(match["digits"], lang)
+def amounts(text: str, lang: Lang) -> list[Quantity]:
+    """All numbers of a text, in order: with a unit, as a length of time (unit "s"), or bare counts (unit "").
+
+    >>> [(q.value, q.unit) for q in amounts("Zwölf von 3.200 Mitarbeitern, sechs Prozentpunkte", "de")]
+    [(12.0, ''), (3200.0, ''), (6.0, 'pp')]
+    >>> [(q.value, q.unit) for q in amounts("1.7万人，九成以上，两百名员工，三小时", "zh")]
+    [(17000.0, ''), (90.0, '%'), (200.0, ''), (10800.0, 's')]
+    """
+    found = [amount for match in _PATTERNS[lang].finditer(text) if (amount := _amount(match, lang))]
+    return _whole_spans([_with_unit_of(a, b, text, lang) for a, b in zip_longest(found, found[1:])], text)
+
+
+def _whole_spans(found: Sequence[Quantity], text: str) -> list[Quantity]:
+    """Amounts with the parts of a length of time put together: "five years and six months"."""
+    whole: list[Quantity] = []
+    for one in found:
+        last = whole[-1] if whole else None
+        if (
+            last
+            and last.unit == one.unit == "s"
+            and last.value > one.value
+            and _PART.fullmatch(text[last.end : one.start])
+        ):
+            whole[-1] = replace(last, value=last.value + one.value, end=one.end)
+        else:
+            whole.append(one)
+    return whole
+
+
+def _with_unit_of(one: Quantity, following: Quantity | None, text: str, lang: Lang) -> Quantity:
+    """A bare number with the scale and the unit that only the next one has, where the two are one phrase.
+
+    >>> [(q.value, q.unit) for q in amounts("von 210 auf 180 Millionen Euro", "de")]
+    [(210000000.0, 'EUR'), (180000000.0, 'EUR')]
+    """
+    if one.unit or one.worded or following is None or not following.unit or following.unit == "s":
+        return one
+    if not _RANGE.fullmatch(text[one.end : following.start]) or not text[one.start : one.end].strip()[-1:].isdigit():
+        return one
+    written = text[following.start : following.end]
+    scale = next((times for name, times in _SCALES[lang] if _has_scale(written, name, lang)), 1.0)
+    return replace(one, value=one.value * scale, unit=following.unit)
+
+
+def _has_scale(written: str, name: str, lang: Lang) -> bool:
+    end = "" if lang == "zh" else r"(?!\w)"
+    return re.search(rf"[\d\s-]{re.escape(name)}{end}", written, re.IGNORECASE) is not None
+
+
+def _amount(match: re.Match[str], lang: Lang) -> Quantity | None:
+    value = number(match["digits"], lang) if match["digits"] else _worded(match["word"], lang)
+    if match["scale"]:
+        value *= SCALES[lang][match["scale"].casefold()]
+    after = (match["after"] or "").casefold()
+    unit = UNIT_OF.get((match["before"] or "").casefold()) or UNIT_OF.get(after, "")
+    if after in SPAN_OF and not match.string.startswith("-old", match.end()):  # "a 47-year-old": 47, as in "aged 47"
+        value, unit = value * SPAN_OF[after], "s"
+    elif after == "成":
+        value, unit = value * 10, "%"
+    if unit in ("", "s") and not match["scale"] and match["word"] and value in (1.0, SPAN_OF.get(after)):
+        return None  # an article: "a", "eine", "一"
+    start = match.start("before") if match["before"] else match.start("digits" if match["digits"] else "word")
+    return Quantity(value, unit, start, match.end(), worded=bool(match["word"]) and not match["scale"])
+
+
+def _worded(word: str, lang: Lang) -> float:
+    """The value of a number word.
+
+    >>> _worded("einundzwanzig", "de"), _worded("twenty-five", "en"), _worded("三千五百", "zh"), _worded("十二", "zh")
+    (21.0, 25.0, 3500.0, 12.0)
+    """
+    if lang != "zh":
+        return VALUES[lang][re.sub(r"\s", " ", word.casefold())]
+    total = digit = 0.0
+    for char in word:
+        if char in ZH_PLACES:
+            total += (digit or 1.0) * ZH_PLACES[char]
+            digit = 0.0
+        else:
+            digit = VALUES["zh"].get(char, 0.0)
+    return total + digit
 
 
 def number(digits: str, lang: Lang) -> float:
@@ -126,17 +165,25 @@ def differ(one: float, other: float) -> bool:
 
 
 def _pattern(lang: Lang) -> re.Pattern[str]:
-    words = "|".join(sorted(map(re.escape, _WORD_VALUES[lang]), key=len, reverse=True))
-    scales = "|".join(sorted(map(re.escape, _SCALES[lang]), key=len, reverse=True))
-    units = "|".join(sorted(map(re.escape, _UNIT_OF), key=len, reverse=True))
+    def any_of(names: Iterable[str]) -> str:
+        return "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+
+    scales = any_of(SCALES[lang])
+    units = any_of([*UNIT_OF, *SPAN_OF, *(("成",) if lang == "zh" else ())])
     # In Chinese nothing stands between words; elsewhere a scale or unit must end where its word ends.
     end = "" if lang == "zh" else r"(?!\w)"
     start = "" if lang == "zh" else r"(?<![\w.,])"
+    words = any_of(VALUES[lang])
+    word = rf"{ZH_NUMERALS}(?=(?:{scales})|\s?(?:{units})|{ZH_MEASURE})" if lang == "zh" else rf"(?:{words})(?!\w)"
+    ordinal = r"(?:st|nd|rd|th)(?!\w)" if lang == "en" else "[余多几]" if lang == "zh" else r"(?!)"
     return re.compile(
-        rf"(?P<before>{_BEFORE})?\s?{start}(?:(?P<digits>{_DIGITS})|(?P<word>{words})(?=[\s-]?(?:{scales}){end}))"
-        rf"(?:[\s-]?(?P<scale>{scales}){end})?(?:[\s-]?(?P<after>{units}){end})?",
+        rf"(?P<before>{_BEFORE})?\s?{start}(?:(?P<digits>{_DIGITS})|(?P<word>{word}))(?:{ordinal})?"
+        rf"(?:[\s-]?(?P<scale>{scales}){end})?[多余]?(?:[\s-]?(?P<after>{units}){end})?",
         re.IGNORECASE,
     )
 
 
-_PATTERNS = {lang: _pattern(lang) for lang in ("zh", "en", "de")}
+_PATTERNS = {lang: _pattern(lang) for lang in LANGS}
+_SCALES = {lang: sorted(SCALES[lang].items(), key=lambda one: -len(one[0])) for lang in LANGS}
+_PART = re.compile(r"\s?(?:and|und|又|零|)\s?")
+_RANGE = re.compile(r"\s?(?:auf|bis|to|[–-]|至|到)\s?")

@@ -132,29 +132,32 @@ class HybridRetriever(BaseRetriever):
         _, passages = self._store.count()
         if not passages or allowed == []:
             return []
-        weights = self._weights(question, passages)
-        text = for_embedding(question.query_str)
-        vector = embed_question(self._embedder, text)
-        fine = self._encoder.question(text, question.lang) if self._encoder else None
-        found = {passage_id for passage_id, _ in self._dense.search(vector, CANDIDATES, allowed)}
-        if fine is not None:
-            found.update(passage_id for passage_id, _ in self._fine.search(fine, CANDIDATES, allowed))
-        found.update(self._store.lexical(list(weights), CANDIDATES, allowed))
-        asked = _Asked(question.lang, vector, fine, weights, self._store.mean_length(), self._scoring)
-        scored = [_score(asked, stored) for stored in self._store.load(found)]
+        forms = [question.query_str] if question.standalone is None else [question.standalone, question.query_str]
+        asked = [self._asked(text, question.lang, passages) for text in forms]
+        found = {passage_id for form in asked for passage_id in self._candidates(form, allowed)}
+        scored = [_better([_score(form, stored) for form in asked]) for stored in self._store.load(found)]
         best = sorted(_with_translations(scored, question.lang), key=lambda s: -s.score)[: SPARE * question.top_k]
         return [
-            to_node(
-                replace(s.stored.passage, score=s.score),
-                partial(_sentences, s, question, weights),
-                s.stored.vector.tolist(),
-            )
+            to_node(replace(s.stored.passage, score=s.score), partial(_sentences, s), s.stored.vector.tolist())
             for s in best
         ]
 
-    def _weights(self, question: Question, passages: int) -> dict[str, float]:
-        text = question.query_str
-        terms = dict.fromkeys(content_tokens(text, question.lang) or tokens(text, question.lang))
+    def _asked(self, text: str, lang: Lang, passages: int) -> _Asked:
+        weights = self._weights(text, lang, passages)
+        embedded = for_embedding(text)
+        vector = embed_question(self._embedder, embedded)
+        fine = self._encoder.question(embedded, lang) if self._encoder else None
+        return _Asked(lang, vector, fine, weights, self._store.mean_length(), self._scoring)
+
+    def _candidates(self, asked: _Asked, allowed: list[str] | None) -> set[str]:
+        found = {passage_id for passage_id, _ in self._dense.search(asked.vector, CANDIDATES, allowed)}
+        if asked.fine is not None:
+            found.update(passage_id for passage_id, _ in self._fine.search(asked.fine, CANDIDATES, allowed))
+        found.update(self._store.lexical(list(asked.weights), CANDIDATES, allowed))
+        return found
+
+    def _weights(self, text: str, lang: Lang, passages: int) -> dict[str, float]:
+        terms = dict.fromkeys(content_tokens(text, lang) or tokens(text, lang))
         weights = idf(self._store.document_frequency(terms), terms, passages)
         rarest = sorted(weights, key=lambda term: -weights[term])[:MAX_TERMS]
         return {term: weights[term] for term in rarest}
@@ -179,6 +182,11 @@ class _Scored:
     stored: StoredPassage
     score: float
     units: Matrix
+    asked: _Asked
+
+
+def _better(forms: Sequence[_Scored]) -> _Scored:
+    return max(forms, key=lambda scored: scored.score)
 
 
 def _score(asked: _Asked, stored: StoredPassage) -> _Scored:
@@ -203,7 +211,7 @@ def _score(asked: _Asked, stored: StoredPassage) -> _Scored:
     score = meaning + scoring.coverage * coverage**2
     # A sentence counts by itself and as it is understood in its passage, in equal parts.
     of_sentences = (fine_units + contexts) / 2 if scoring.contexts else fine_units
-    return _Scored(stored, score, scoring.embedder * units + scoring.fine * of_sentences)
+    return _Scored(stored, score, scoring.embedder * units + scoring.fine * of_sentences, asked)
 
 
 def _with_translations(scored: Sequence[_Scored], lang: Lang) -> list[_Scored]:
@@ -232,7 +240,7 @@ def expected(similarity: Any) -> Any:
     return EXPECTED_SLOPE * similarity + EXPECTED_START
 
 
-def _sentences(scored: _Scored, question: Question, weights: Mapping[str, float]) -> list[ScoredSentence]:
+def _sentences(scored: _Scored) -> list[ScoredSentence]:
     passage, spans = scored.stored.passage, scored.stored.sentences
     of = np.array(scored.stored.unit_of)
     is_pair = passage.kind == "qa"
@@ -242,6 +250,6 @@ def _sentences(scored: _Scored, question: Question, weights: Mapping[str, float]
     for i, (start, end) in enumerate(spans):
         own = float(scored.units[of == i].max())
         # Tokenised as the question's language, so that a name counts in a sentence of any language.
-        words = tokens(asked or passage.text[start - passage.start : end - passage.start], question.lang)
-        found.append(ScoredSentence(start, end, max(own, pair_similarity), term_coverage(weights, words)))
+        words = tokens(asked or passage.text[start - passage.start : end - passage.start], scored.asked.lang)
+        found.append(ScoredSentence(start, end, max(own, pair_similarity), term_coverage(scored.asked.weights, words)))
     return found

@@ -36,9 +36,30 @@ class Settings(BaseSettings):
         description="local: both encoders; local-fast: the first alone; "
         "or openai:<model> asked through OPENAI_BASE_URL",
     )
+    chat_model: str | None = Field(
+        None, description="model that words the answers, asked through OPENAI_BASE_URL; empty: none, answers are quotes"
+    )
+    chat_temperature: float = Field(0, ge=0, le=2, description="how freely it words them; 0: as alike as it can")
+    chat_context: int = Field(8192, ge=1024, description="tokens that it reads and writes in one go")
+    chat_max_tokens: int = Field(512, ge=16, description="tokens of its longest reply, a part of these")
+    chat_timeout: float = Field(
+        120,
+        gt=0,
+        le=3600,
+        description="seconds that a reply may take, retries included; "
+        "to rewrite a follow-up question before it, a quarter of that",
+    )
+    chat_price_in: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="price of a million tokens that it reads; empty: no cost is shown"
+    )
+    chat_price_out: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="price of a million tokens that it writes"
+    )
+    history_turns: int = Field(10, ge=0, le=100, description="last messages of a conversation that are looked at")
     judge_model: str | None = Field(
         None,
-        description="model that grades answers in an evaluation, asked through OPENAI_BASE_URL; empty: none",
+        description="model that grades answers in an evaluation and, beside a chat model, looks at each sentence once "
+        "more before it is said; asked through OPENAI_BASE_URL; empty: none",
     )
     host: str = Field("127.0.0.1", description="address that the page and the API listen on")
     port: int = Field(7860, ge=0, le=65535, description="their port; 0 takes a free one")
@@ -77,6 +98,22 @@ class Settings(BaseSettings):
         if not all(re.fullmatch(r"[^:]+:.+", user.get_secret_value()) for user in value):
             raise ValueError("write each user as name:password")
         return value
+
+    @model_validator(mode="after")
+    def _chat_model_can_be_asked(self) -> Self:
+        if self.chat_model and not (self.openai_base_url or self.openai_api_key):
+            raise ValueError(
+                f"RAG_CHAT_MODEL={self.chat_model} needs a server; set OPENAI_BASE_URL to its address, "
+                "or OPENAI_API_KEY to ask OpenAI"
+            )
+        if (self.chat_price_in is None) != (self.chat_price_out is None):
+            raise ValueError("set both RAG_CHAT_PRICE_IN and RAG_CHAT_PRICE_OUT, or neither; a price can be 0")
+        if self.chat_max_tokens > self.chat_context // 2:
+            raise ValueError(
+                f"RAG_CHAT_MAX_TOKENS={self.chat_max_tokens} leaves too little of RAG_CHAT_CONTEXT={self.chat_context} "
+                "for the passages; set it to half of that at most"
+            )
+        return self
 
     @model_validator(mode="after")
     def _keys_off_loopback(self) -> Self:

@@ -6,6 +6,7 @@ codes ``zh``, ``en``, ``de``. Scores are absolute and higher is better, everywhe
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ LANGS: tuple[Lang, ...] = ("zh", "en", "de")
 Kind = Literal["body", "qa"]
 AnswererName = Literal["extractive", "llm"]
 Role = Literal["user", "assistant"]
+NoteReason = Literal["model_failed", "cut_off", "nothing_proven"]
 RefusalReason = Literal["empty_index", "no_evidence", "unsupported", "question_empty"]
 
 
@@ -168,13 +170,64 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """All an answerer has to say. ``confidence`` is 0 to 1, higher means more surely answerable."""
+class Usage:
+    """What was asked of language models: calls, replies cut off or empty among them, and tokens in and out.
 
-    claims: tuple[Claim, ...]
+    ``cost`` is in the currency of the prices that were set; None where none was.
+    """
+
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        """Both together.
+
+        >>> Usage(1, 10, 5) + Usage(1, 3, 2, 0.25)
+        Usage(calls=2, tokens_in=13, tokens_out=7, cost=0.25)
+        """
+        costs = [cost for cost in (self.cost, other.cost) if cost is not None]
+        return Usage(
+            self.calls + other.calls,
+            self.tokens_in + other.tokens_in,
+            self.tokens_out + other.tokens_out,
+            sum(costs) if costs else None,
+        )
+
+
+@dataclass(slots=True)
+class Bill:
+    """What language models took for one answer, added up as they are asked. None: none was asked."""
+
+    usage: Usage | None = None
+
+    def add(self, usage: Usage) -> None:
+        """One more call."""
+        self.usage = usage if self.usage is None else self.usage + usage
+
+
+@dataclass(slots=True)
+class Telling:
+    """What is known of a draft once its claims were taken."""
+
+    found_nothing: bool = False  # the model said that the passages do not answer
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """All an answerer has to say. ``confidence`` is 0 to 1, higher means more surely answerable.
+
+    ``claims`` may come one by one, as a model writes them; they can be taken once. ``evidence`` are the
+    passages that seem to answer the question; the first sentence of an answer must rest on one. None: any will do.
+    """
+
+    claims: Iterable[Claim]
     confidence: float
     answerer: AnswererName = "extractive"
     model: str | None = None
+    telling: Telling = field(default_factory=Telling)
+    evidence: frozenset[str] | None = None  # ids of passages
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,27 +286,6 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """What was asked of language models: calls, replies cut off or empty among them, and tokens in and out.
-
-    ``cost`` is in the currency of the prices that were set; None where none was.
-    """
-
-    calls: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost: float | None = None
-
-    def plus(self, tokens_in: int, tokens_out: int) -> Usage:
-        """With one more call.
-
-        >>> Usage(1, 10, 5).plus(3, 2)
-        Usage(calls=2, tokens_in=13, tokens_out=7, cost=None)
-        """
-        return Usage(self.calls + 1, self.tokens_in + tokens_in, self.tokens_out + tokens_out, self.cost)
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """The one answer that page, API and evaluation show. Either sentences with citations, or a refusal."""
 
@@ -271,6 +303,7 @@ class Answer:
     answerer: AnswererName = "extractive"
     model: str | None = None
     standalone_question: str | None = None
+    note: str | None = None  # what the reader should know of how it came about, in the question's language
     timings_ms: dict[str, float] = field(default_factory=dict)
     usage: Usage | None = None  # None: no language model was asked
     passages: tuple[Passage, ...] = ()  # everything retrieved, best first
@@ -281,6 +314,37 @@ class Answer:
         if not include_passages:
             del value["passages"]
         return value
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The first of an answer that is told as it comes: the passages that it may rest on, best first."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A sentence that was proven just now, and all citations so far."""
+
+    sentence: Sentence
+    citations: tuple[Citation, ...]
+
+
+Update = Found | Said | Answer  # the last is the answer, in which nothing that was said is taken back
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What leaves the product, and to which server.
+
+    ``chat``: questions, the conversation and the passages that were found; ``judge``: sentences of answers and the
+    passages that they cite; ``embedding``: all texts and questions; ``index``: all texts.
+    """
+
+    what: Literal["chat", "judge", "embedding", "index"]
+    to: str  # scheme, host and port
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,3 +360,6 @@ class Health:
     dense: Literal["chroma", "exact"]  # exact while Chroma is being rebuilt
     refined: int | None  # passages that the second, finer encoder has read; None where it is not in use
     version: str
+    usage: Usage | None = None  # of language models since the start; None: there is none
+    model_resting: bool = False  # its server failed so often that it is left alone for now, and answers are quotes
+    sent: tuple[Sent, ...] = ()  # to which servers; none: nothing leaves the machine

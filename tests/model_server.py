@@ -6,8 +6,11 @@ import importlib
 import importlib.util
 import json
 import os
+import re
+import select
+import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,14 +22,38 @@ import pytest
 Request = dict[str, Any]  # the JSON that was sent
 
 
+class Hold:
+    """Say nothing more until the client goes away."""
+
+
+class Die:
+    """Break off the connection in the middle of an answer."""
+
+
+HOLD, DIE = Hold(), Die()
+Step = bytes | Hold | Die
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a model says, or what its server does instead: ``body`` replaces a well-formed answer."""
 
     text: str | None = ""
-    finish: str = "stop"
+    finish: str | None = "stop"
     status: int = 200
     body: object = None
+    headers: Mapping[str, str] = field(default_factory=lambda: {"retry-after-ms": "1"})  # trying again need not wait
+    more: Mapping[str, Any] = field(default_factory=dict)  # of the message
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A stream as it goes over the wire, and what happens in the middle of it."""
+
+    steps: Iterable[Step]
+
+
+Given = Reply | Streamed | Hold | str
 
 
 @dataclass
@@ -36,6 +63,8 @@ class ScriptedServer:
     base_url: str
     asked: list[Request] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    gone: threading.Event = field(default_factory=threading.Event)  # a client went away before its answer was all said
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
     def prompts(self) -> list[str]:
@@ -47,13 +76,16 @@ def prompt_of(request: Request) -> str:
     return "\n".join(message["content"] for message in request["messages"])
 
 
-def refuse(status: int, message: str) -> Reply:
-    return Reply(status=status, body={"error": {"message": message}})
+def refuse(status: int, message: str, **headers: str) -> Reply:
+    """A status of failure; a header is written with an underscore for its dash."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    body = {"error": {"message": message}}
+    return Reply(status=status, body=body, headers=named) if named else Reply(status=status, body=body)
 
 
 @contextmanager
-def scripted_server(reply: Callable[[Request], Reply | str]) -> Iterator[ScriptedServer]:
-    """Chat completions, answered by a function of what was sent."""
+def scripted_server(reply: Callable[[Request], Given]) -> Iterator[ScriptedServer]:
+    """Chat completions, whole or streamed as they are asked for, answered by a function of what was sent."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"  # connections that stay open, as those of real servers do
@@ -64,14 +96,51 @@ def scripted_server(reply: Callable[[Request], Reply | str]) -> Iterator[Scripte
             server.keys.append(self.headers["authorization"])
             given = reply(request)
             given = Reply(given) if isinstance(given, str) else given
+            if isinstance(given, Reply) and request.get("stream") and given.body is None:
+                given = Streamed(stream_of(given, counted="stream_options" in request))
+            try:
+                if isinstance(given, Reply):
+                    self._say(given)
+                else:
+                    self._stream(given.steps if isinstance(given, Streamed) else [given])
+            except OSError:
+                server.gone.set()
+                self.close_connection = True
+
+        def _say(self, given: Reply) -> None:
             body = given.body if given.body is not None else completion(given)
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(given.status)
             self.send_header("content-type", "text/html" if data.startswith(b"<") else "application/json")
             self.send_header("content-length", str(len(data)))
-            self.send_header("retry-after-ms", "1")  # a client that tries again need not wait
+            for name, value in given.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(data)
+
+        def _stream(self, steps: Iterable[Step]) -> None:
+            begun = False
+            for step in steps:
+                if isinstance(step, Hold):
+                    self._wait_until_gone()
+                if not isinstance(step, bytes):
+                    self.close_connection = True
+                    return
+                if not begun:
+                    self.send_response(200)
+                    self.send_header("content-type", "text/event-stream")
+                    self.send_header("transfer-encoding", "chunked")
+                    self.end_headers()
+                    begun = True
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(step), step))
+            self.wfile.write(b"0\r\n\r\n")
+
+        def _wait_until_gone(self) -> None:
+            while not server.stopping.is_set():
+                readable, _, _ = select.select([self.connection], [], [], 0.01)
+                if readable and not self.connection.recv(1, socket.MSG_PEEK):
+                    server.gone.set()
+                    return
 
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
@@ -82,20 +151,47 @@ def scripted_server(reply: Callable[[Request], Reply | str]) -> Iterator[Scripte
     try:
         yield server
     finally:
+        server.stopping.set()
         http.shutdown()
         http.server_close()
 
 
+USAGE = {"prompt_tokens": 20, "completion_tokens": 3, "total_tokens": 23}
+DONE = b"data: [DONE]\n\n"
+
+
 def completion(reply: Reply) -> dict[str, Any]:
-    message = {"role": "assistant", "content": reply.text}
+    message = {"role": "assistant", "content": reply.text, **reply.more}
     return {
         "id": "1",
         "object": "chat.completion",
         "created": 0,
         "model": "scripted",
         "choices": [{"index": 0, "message": message, "finish_reason": reply.finish}],
-        "usage": {"prompt_tokens": 20, "completion_tokens": 3, "total_tokens": 23},
+        "usage": USAGE,
     }
+
+
+def event(value: object) -> bytes:
+    """A piece of a stream."""
+    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n".encode("utf-8", "surrogatepass")
+
+
+def said(text: str | None, finish: str | None = None, **more: Any) -> bytes:
+    """Some of a reply, as a piece of a stream."""
+    choice = {"index": 0, "delta": {"content": text, **more}, "finish_reason": finish}
+    return event({"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "scripted", "choices": [choice]})
+
+
+def stream_of(reply: Reply, *, counted: bool) -> Iterator[bytes]:
+    """A reply word by word, as a well-formed stream."""
+    yield said("", role="assistant", **reply.more)
+    for word in re.findall(r"\S+\s*|\s+", reply.text or ""):
+        yield said(word)
+    yield said(None, reply.finish)
+    if counted:
+        yield event({"object": "chat.completion.chunk", "choices": [], "usage": USAGE})
+    yield DONE
 
 
 @contextmanager

@@ -6,14 +6,17 @@ import asyncio
 import socket
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import SAMPLES
 from llama_index.core.base.llms.types import ChatMessage, MessageRole
 from llama_index.core.prompts import PromptTemplate
+from llama_index.core.utils import get_tokenizer
 from model_server import Reply, prompt_of, refuse, scripted_server
 
-from rag.chat_model import ChatModel
+from rag.chat.model import ChatModel
 from rag.errors import ChatModelError, ChatModelSetupError, ReplyError, SettingsError
 from rag.types import Usage
 
@@ -76,7 +79,7 @@ def test_llama_index_asks_it_as_a_chat_model() -> None:
 def test_text_that_cannot_be_encoded_is_sent_with_a_stand_in() -> None:
     with scripted_server(lambda request: "ok") as server:
         model_at(server.base_url).complete("lone \ud800 surrogate")
-    assert server.prompts == ["lone ? surrogate"]
+    assert server.prompts == ["lone \ufffd surrogate"]
 
 
 def test_replies_and_tokens_are_counted_in_all_threads_cut_off_ones_too() -> None:
@@ -108,6 +111,22 @@ def test_an_empty_reply_is_no_reply(text: str | None) -> None:
         error = failure_of(model_at(server.base_url))
     assert isinstance(error, ReplyError)
     assert str(error) == "small replied nothing (finish reason: stop)"
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        (Reply("57", finish=None), "small was cut off: its server ended before the reply did"),
+        (Reply("57", finish="content_filter"), "small refused to reply; ask in other words"),
+        (Reply(None, more={"refusal": "I can't."}), "small refused to reply: I can't.; ask in other words"),
+        (Reply("x" * 1000), "the model does not stop: more than 160 characters came"),
+    ],
+)
+def test_a_reply_that_did_not_end_as_it_should_is_no_reply(reply: Reply, message: str) -> None:
+    with scripted_server(lambda request: reply) as server:
+        error = failure_of(model_at(server.base_url, max_tokens=10))
+    assert isinstance(error, ReplyError)
+    assert str(error).startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -214,3 +233,24 @@ def test_a_key_that_could_not_be_sent_is_refused_without_being_shown(key: str) -
     with pytest.raises(SettingsError, match="OPENAI_API_KEY") as caught:
         model_at("http://127.0.0.1:9/v1", api_key=key)
     assert key not in str(caught.value)
+
+
+# --- Tokens ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.md")), ids=lambda path: path.stem)
+def test_tokens_are_never_counted_too_low_and_not_far_too_high(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    tokenize = get_tokenizer()  # GPT-4's, which comes with LlamaIndex
+    windows = [text[start : start + 400] for start in range(0, len(text), 400)]
+    assert all(len(tokenize(window)) <= ChatModel.count_tokens(window) for window in windows)
+    assert ChatModel.count_tokens(text) < 2.3 * len(tokenize(text))
+
+
+@pytest.mark.parametrize("text", ["🚄" * 40, "ελληνικά", "\ud800", "\x00\x01", "日本語のテキスト", "عربى"])
+def test_what_nobody_writes_about_counts_as_its_bytes_at_least(text: str) -> None:
+    assert ChatModel.count_tokens(text) >= len(get_tokenizer()(text.encode("utf-8", "replace").decode()))
+
+
+def test_no_text_has_no_tokens_but_those_around_it() -> None:
+    assert ChatModel.count_tokens("") == 2

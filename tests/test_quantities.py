@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.quantities import differ, quantities
+from rag.quantities import amounts, differ, quantities
 from rag.types import Lang
 
 
@@ -65,3 +65,42 @@ def test_what_has_no_unit_is_no_amount(lang: Lang, text: str) -> None:
 def test_the_same_amount_is_the_same_in_every_language(texts: dict[Lang, str]) -> None:
     (first, *others) = [quantities(text, lang)[0] for lang, text in texts.items()]
     assert all(one.unit == first.unit and not differ(one.value, first.value) for one in others)
+
+
+@pytest.mark.parametrize(
+    ("lang", "text", "expected"),
+    [
+        ("en", "about 3,200 employees, twelve of them", [(3200.0, ""), (12.0, "")]),
+        ("en", "twenty-five thousand jobs", [(25000.0, "")]),
+        ("en", "6.4 percentage points, 25 basis points", [(6.4, "pp"), (25.0, "bp")]),
+        ("en", "19 miles, 16.66 degrees Celsius", [(19.0, "mi"), (16.66, "°C")]),
+        ("en", "HK$73 million, 1,200 square kilometres", [(73e6, "HKD"), (1200.0, "km²")]),
+        ("en", "within twelve months", [(31557600.0, "s")]),
+        ("en", "a year, one of them, an hour", []),
+        ("en", "a 47-year-old woman", [(47.0, "")]),
+        ("de", "3.200 Mitarbeiter, einundzwanzig Häuser", [(3200.0, ""), (21.0, "")]),
+        ("de", "eine halbe Million Euro", [(5e5, "EUR")]),
+        ("de", "sechs Prozentpunkte, zehn Millionen schwedische Kronen", [(6.0, "pp"), (1e7, "krone")]),
+        ("de", "innerhalb von zwölf Monaten", [(31557600.0, "s")]),
+        ("zh", "3200名员工，两百人，一起", [(3200.0, ""), (200.0, "")]),
+        ("zh", "200多万人，1.4万余例", [(2e6, ""), (1.4e4, "")]),
+        ("zh", "0.1个百分点，10个基点，九成", [(0.1, "pp"), (10.0, "bp"), (90.0, "%")]),
+        ("zh", "543亿港元，142.3公里，7235公顷", [(5.43e10, "HKD"), (142.3, "km"), (7235.0, "ha")]),
+        ("zh", "十二个月，46分钟", [(31557600.0, "s"), (2760.0, "s")]),
+    ],
+)
+def test_every_number_is_an_amount_with_its_unit_or_a_bare_count(
+    lang: Lang, text: str, expected: list[tuple[float, str]]
+) -> None:
+    found = amounts(text, lang)
+    assert [amount.unit for amount in found] == [unit for _, unit in expected]
+    assert [amount.value for amount in found] == pytest.approx([value for value, _ in expected])
+
+
+def test_amounts_agree_to_the_last_digit_unless_they_are_rough_ones() -> None:
+    (one,), (other,) = amounts("62,000", "en"), amounts("6.19万", "zh")
+    assert one.agrees(other, rough=True)
+    assert not one.agrees(other)
+    (euros,), (dollars,), (bare,) = amounts("7 Euro", "de"), amounts("7 dollars", "en"), amounts("7", "en")
+    assert not euros.agrees(dollars, rough=True)
+    assert bare.agrees(euros)

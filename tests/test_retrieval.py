@@ -16,7 +16,7 @@ from rag.nodes import Question, passage_of, sentences_of
 from rag.ranking import WithoutTwins
 from rag.retrieval import HybridRetriever, bm25_coverage, idf
 from rag.store import Store
-from rag.types import Filters
+from rag.types import Filters, Lang
 
 TEXTS = {
     "paws": "The cat of the mayor is called Tiger. It weighs 14 pounds.\n",
@@ -136,6 +136,61 @@ def test_no_more_than_top_k_passages_are_kept(make: Callable[..., HybridRetrieve
     question = Question("cat, dog, moon, money", lang="en", top_k=2)
     nodes = make(**TEXTS).retrieve(question)
     assert len(WithoutTwins().postprocess_nodes(nodes, query_bundle=question)) == 2
+
+
+@pytest.mark.parametrize(
+    ("lang", "asked", "standalone", "first"),
+    [
+        ("en", "How much does it weigh?", "How much does it weigh? (cat of the mayor)", {"paws.md", "copy.md"}),
+        ("de", "Und wie schwer?", "Wie heißt der Hund des Bürgermeisters – und wie schwer?", {"bark.md"}),
+        ("zh", "多远？", "月亮有没有大气层——多远？", {"moon.md"}),
+    ],
+)
+def test_a_follow_up_is_searched_as_it_would_be_asked_alone(
+    make: Callable[..., HybridRetriever], lang: Lang, asked: str, standalone: str, first: set[str]
+) -> None:
+    retriever = make(**TEXTS)
+    nodes = retriever.retrieve(Question(asked, lang=lang, standalone=standalone))
+    assert passage_of(nodes[0]).file in first
+    # the score is that of the whole question, and its words are those that sentences are scored by
+    alone = retriever.retrieve(Question(standalone, lang=lang))
+    assert nodes[0].score == alone[0].score
+    assert sentences_of(nodes[0]) == sentences_of(alone[0])
+
+
+def test_a_passage_is_scored_by_the_better_of_both_forms(make: Callable[..., HybridRetriever]) -> None:
+    retriever = make(**TEXTS)
+    # not a follow-up at all, but taken for one: the question as it was asked still finds its article
+    asked, standalone = "What is the cat of the mayor called?", "What is the cat of the mayor called? (moon, 月亮)"
+    nodes = retriever.retrieve(Question(asked, lang="en", standalone=standalone))
+    scores = [
+        {passage_of(node).file: node.score or 0.0 for node in retriever.retrieve(Question(text, lang="en"))}
+        for text in (asked, standalone)
+    ]
+    assert passage_of(nodes[0]).file in ("paws.md", "copy.md")
+    own = [node for node in nodes if passage_of(node).lang == "en"]
+    assert own
+    for node in own:
+        file = passage_of(node).file
+        assert node.score == max(one.get(file, 0.0) for one in scores)
+
+
+def test_a_question_that_stands_alone_is_encoded_once(
+    make: Callable[..., HybridRetriever], embedder: SubjectEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retriever = make(**TEXTS)
+    encoded: list[str] = []
+    kept = SubjectEmbedder._get_query_embedding
+
+    def count(self: SubjectEmbedder, query: str) -> list[float]:
+        encoded.append(query)
+        return kept(self, query)
+
+    monkeypatch.setattr(SubjectEmbedder, "_get_query_embedding", count)
+    retriever.retrieve(Question("A cat?", lang="en"))
+    assert encoded == ["A cat?"]
+    retriever.retrieve(Question("And a dog?", lang="en", standalone="A cat – and a dog?"))
+    assert encoded[1:] == ["A cat – and a dog?", "And a dog?"]
 
 
 def test_coverage_ignores_word_order_and_falls_with_words_that_stand_nowhere() -> None:

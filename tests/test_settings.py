@@ -38,6 +38,12 @@ def test_the_environment_beats_the_file_and_the_command_line_beats_both(
         ("RAG_MAX_QUESTION_CHARS", "0", r"RAG_MAX_QUESTION_CHARS=0: "),
         ("RAG_ARTICLE", "x", r"unknown setting RAG_ARTICLE; known are .*RAG_ARTICLES"),
         ("RAG_USERS", "anna", r"RAG_USERS: write each user as name:password"),
+        ("RAG_CHAT_TEMPERATURE", "3", r"RAG_CHAT_TEMPERATURE=3: "),
+        ("RAG_CHAT_TIMEOUT", "0", r"RAG_CHAT_TIMEOUT=0: "),
+        ("RAG_CHAT_PRICE_IN", "nan", r"RAG_CHAT_PRICE_IN=nan: "),
+        ("RAG_CHAT_PRICE_OUT", "2", r"set both RAG_CHAT_PRICE_IN and RAG_CHAT_PRICE_OUT, or neither"),
+        ("RAG_CHAT_MAX_TOKENS", "5000", r"RAG_CHAT_MAX_TOKENS=5000 leaves too little of RAG_CHAT_CONTEXT=8192"),
+        ("RAG_HISTORY_TURNS", "-1", r"RAG_HISTORY_TURNS=-1: "),
         ("RAG_HOST", "0.0.0.0", r"RAG_HOST=0\.0\.0\.0 would let anyone on the network in; set RAG_API_KEYS"),
     ],
 )
@@ -66,3 +72,25 @@ def test_the_folder_of_runs_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().runs == Path("runs")
     monkeypatch.setenv("RAG_RUNS", "auswertungen/läufe")
     assert load_settings().runs == Path("auswertungen/läufe")
+
+
+def test_a_chat_model_needs_a_server_or_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    monkeypatch.setenv("RAG_CHAT_MODEL", "small")
+    with pytest.raises(SettingsError, match=r"RAG_CHAT_MODEL=small needs a server; set OPENAI_BASE_URL .*_KEY"):
+        load_settings()
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:8000/v1")
+    assert load_settings().chat_model == "small"
+
+
+def test_a_key_in_the_environment_alone_asks_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    settings = load_settings()
+    assert (settings.chat_model, settings.judge_model, settings.embed_model) == (None, None, "local")
+
+
+def test_a_chat_model_has_prices_when_both_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (load_settings().chat_price_in, load_settings().chat_price_out) == (None, None)
+    monkeypatch.setenv("RAG_CHAT_PRICE_IN", "0")
+    monkeypatch.setenv("RAG_CHAT_PRICE_OUT", "1.25")
+    assert (load_settings().chat_price_in, load_settings().chat_price_out) == (0.0, 1.25)

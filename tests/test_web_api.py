@@ -391,6 +391,9 @@ def test_health_is_ok(client: TestClient) -> None:
         "dense": "exact",
         "refined": None,
         "version": "0.1.0",
+        "usage": None,
+        "model_resting": False,
+        "sent": [],
     }
 
 

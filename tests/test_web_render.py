@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from web_fakes import QUOTE, TEXT, make_answer, make_citation, make_refusal
 
-from rag.types import LANGS, Disagreement, Health, Lang, Sentence
+from rag.types import LANGS, Disagreement, Health, Lang, Sent, Sentence, Usage
 from rag.web.prose import to_html, to_plain
 from rag.web.render import (
     make_anchor,
@@ -286,3 +286,49 @@ def test_the_head_of_the_page_tells_of_the_second_reading_while_it_goes_on(lang:
     assert told in render_masthead(going, lang)
     assert told not in render_masthead(replace(going, refined=662), lang)
     assert "662" not in render_masthead(replace(going, refined=None), lang)
+
+
+@pytest.mark.parametrize(
+    ("lang", "nothing", "something"),
+    [
+        ("en", "Nothing is sent to other servers.", "found for them go to https://models.example.com (small)."),
+        ("de", "An andere Server wird nichts geschickt.", "gehen an https://models.example.com (small)."),
+        ("zh", "不向其他服务器发送任何内容。", "段落会发送至 https://models.example.com（small）。"),
+    ],
+)
+def test_the_head_of_the_page_tells_what_leaves_the_server(lang: Lang, nothing: str, something: str) -> None:
+    quiet = Health("ok", 30, 662, "m", "extractive", None, "chroma", None, "0.1.0")
+    sending = replace(quiet, sent=(Sent("chat", "https://models.example.com", "small"),))
+    assert nothing in render_masthead(quiet, lang)
+    assert something in render_masthead(sending, lang)
+    assert nothing not in render_masthead(sending, lang)
+
+
+def test_the_head_of_the_page_tells_that_the_model_is_failing() -> None:
+    resting = Health("ok", 30, 662, "m", "llm", "small", "chroma", None, "0.1.0", model_resting=True)
+    assert "Das Sprachmodell ist gestört" in render_masthead(resting, "de")
+    assert "Sprachmodell" not in render_masthead(replace(resting, model_resting=False), "de")
+
+
+@pytest.mark.parametrize(
+    ("lang", "note"),
+    [
+        ("en", "Tokens: 12,345 read, 67 written. Price: 0.0012."),
+        ("de", "Tokens: 12.345 gelesen, 67 geschrieben. Preis: 0,0012."),
+        ("zh", "读入 12,345 个词元，写出 67 个。 费用：0.0012。"),
+    ],
+)
+def test_a_quiet_line_says_what_a_model_took(lang: Lang, note: str) -> None:
+    asked = make_answer(answerer="llm", model="small", usage=Usage(1, 12345, 67, 0.00123))
+    assert note in render_answer(asked, "1-a", lang)
+    assert "67" not in render_answer(replace(asked, usage=None), "1-a", lang)
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [("en", "Understood as: Who led &lt;it&gt;?"), ("de", "Verstanden als: "), ("zh", "理解为：Who led")],
+)
+def test_a_follow_up_shows_how_it_was_understood(lang: Lang, told: str) -> None:
+    for answer in (make_answer(), make_refusal("?")):
+        assert told in render_answer(replace(answer, standalone_question="Who led <it>?"), "1-a", lang)
+        assert "as:" not in render_answer(answer, "1-a", lang)

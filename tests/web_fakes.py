@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -20,12 +20,15 @@ from rag.types import (
     Citation,
     Dropped,
     Filters,
+    Found,
     Health,
     Lang,
     Passage,
     Refusal,
+    Said,
     Sentence,
     Turn,
+    Update,
 )
 
 TEXT = "Vorher.\n\nDie Katze **fraß** 3 Mäuse. Der Hund <b>schlief</b>."
@@ -182,6 +185,13 @@ class HandMadeAssistant(Assistant):
         )
         answer = self._answer(question, answerer)
         return self._kept(replace(answer, id=f"a{next(self._ids)}"))
+
+    def stream(self, question: str, *, cancelled: threading.Event | None = None, **asked: Any) -> Iterator[Update]:
+        answer = self.ask(question, **asked)
+        yield Found(answer.passages)
+        for sentence in answer.sentences:
+            yield Said(sentence, answer.citations)
+        yield answer
 
     def _answer(self, question: str, answerer: AnswererName | None) -> Answer:
         if answerer == "llm":

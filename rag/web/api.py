@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import asdict
+from threading import Event
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
 from rag.assistant import Assistant
-from rag.types import Answer, Health
+from rag.types import Answer, Found, Health, Said, Update
 from rag.web.body_limit import BodyLimit
 from rag.web.errors import ApiError, describe, install_handlers
+from rag.web.openai.api import openai_routes
+from rag.web.openai.errors import PREFIX, OpenAIErrors
 from rag.web.reference import render_reference
 from rag.web.schemas import (
     ArticleDetail,
@@ -31,6 +36,7 @@ from rag.web.schemas import (
     SearchResults,
 )
 from rag.web.security import SecurityHeaders
+from rag.web.streaming import GONE, EventStream, Make, updates, while_connected
 
 TITLE = "Ask the Articles"
 API_VERSION = "1.0"  # of this contract; the version of the product is in /health
@@ -38,7 +44,6 @@ DESCRIPTION = (
     "Questions answered over a folder of articles in Chinese, English and German. Every sentence of an "
     "answer carries a citation with the exact words it rests on; what cannot be proven is not said."
 )
-STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # no proxy may hold events back
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody, "description": meaning}
@@ -53,7 +58,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 def create_api(assistant: Assistant, *, api_keys: Sequence[str] = (), max_question_chars: int = 2000) -> FastAPI:
-    """The API over an assistant. With ``api_keys``, everything under ``/api`` needs one as a bearer token."""
+    """The API over an assistant. With ``api_keys``, ``/api`` and ``/v1`` need one as a bearer token."""
     app = FastAPI(
         title=TITLE,
         version=API_VERSION,
@@ -62,10 +67,12 @@ def create_api(assistant: Assistant, *, api_keys: Sequence[str] = (), max_questi
         redoc_url=None,
     )
     app.add_middleware(BodyLimit)
+    app.add_middleware(OpenAIErrors)
     app.add_middleware(SecurityHeaders)
     install_handlers(app)
     app.include_router(_open_routes(app, assistant))
     app.include_router(_api_routes(assistant, max_question_chars), prefix="/api", dependencies=_key_check(api_keys))
+    app.include_router(openai_routes(assistant, max_question_chars), prefix=PREFIX, dependencies=_key_check(api_keys))
     _refuse_unknown_routes(app)
     return app
 
@@ -114,17 +121,19 @@ def _api_routes(assistant: Assistant, max_question_chars: int) -> APIRouter:
     router = APIRouter(responses=_ERRORS)
 
     @router.post("/ask", response_model=Answer)
-    def ask(request: AskRequest) -> Response:
+    async def ask(http: Request, request: AskRequest) -> Response:
         """Answer a question, or refuse in its language.
 
         With `stream`, server-sent events: `passages`, one `sentence` each, `answer` (the whole); or `error`.
         """
-        _check_question(assistant, request, max_question_chars)
+        await to_thread.run_sync(_check_question, assistant, request, max_question_chars)
+
+        def make(cancelled: Event) -> Iterator[Update]:
+            return assistant.stream(request.question, cancelled=cancelled, **_asked(request))
+
         if request.stream:
-            events = _events(lambda: _answer(assistant, request), request.include_passages)
-            return StreamingResponse(events, media_type="text/event-stream", headers=STREAM_HEADERS)
-        answer = _answer(assistant, request)
-        return JSONResponse(answer.to_dict(include_passages=request.include_passages))
+            return EventStream(_events(make, request.include_passages))
+        return await _whole(http, make, request.include_passages)
 
     @router.post("/search", response_model=SearchResults)
     def search(request: SearchRequest) -> Response:
@@ -171,28 +180,44 @@ def _check_question(assistant: Assistant, request: AskRequest, max_chars: int) -
         raise ApiError(422, "answerer: no chat model is set up here; leave it out or use extractive", "answerer")
 
 
-def _answer(assistant: Assistant, request: AskRequest) -> Answer:
-    return assistant.ask(
-        request.question,
-        history=[turn.to_turn() for turn in request.history or ()],
-        filters=request.filters.to_filters() if request.filters else None,
-        top_k=request.top_k,
-        include_qa=request.include_qa,
-        answerer=request.answerer,
-    )
+def _asked(request: AskRequest) -> dict[str, Any]:
+    return {
+        "history": [turn.to_turn() for turn in request.history or ()],
+        "filters": request.filters.to_filters() if request.filters else None,
+        "top_k": request.top_k,
+        "include_qa": request.include_qa,
+        "answerer": request.answerer,
+    }
 
 
-def _events(ask: Callable[[], Answer], include_passages: bool) -> Iterator[str]:
+async def _whole(http: Request, make: Make, include_passages: bool) -> Response:
+    """The answer at once; nothing more is done for it when the client leaves."""
+    response = Response(status_code=GONE)
+
+    async def work() -> None:
+        nonlocal response
+        async with aclosing(updates(make)) as steps:
+            async for told in steps:
+                if isinstance(told, Answer):
+                    response = JSONResponse(told.to_dict(include_passages=include_passages))
+
+    await while_connected(http.receive, work)
+    return response
+
+
+async def _events(make: Make, include_passages: bool) -> AsyncGenerator[str]:
     """The answer as server-sent events. Headers are out by now, so an error is an event as well."""
     try:
-        answer = ask()
+        async with aclosing(updates(make)) as steps:
+            async for told in steps:
+                if isinstance(told, Found):
+                    yield _event("passages", {"passages": [asdict(passage) for passage in told.passages]})
+                elif isinstance(told, Said):
+                    yield _event("sentence", asdict(told.sentence))
+                else:
+                    yield _event("answer", told.to_dict(include_passages=include_passages))
     except Exception as error:  # noqa: BLE001  whatever it is, the client must hear of it, and describe logs it
         yield _event("error", describe(error)[1].to_dict())
-        return
-    yield _event("passages", {"passages": [asdict(passage) for passage in answer.passages]})
-    for sentence in answer.sentences:
-        yield _event("sentence", asdict(sentence))
-    yield _event("answer", answer.to_dict(include_passages=include_passages))
 
 
 def _event(name: str, data: dict[str, Any]) -> str:
@@ -210,7 +235,7 @@ def _refuse_unknown_routes(app: FastAPI) -> None:
             raise ApiError(405, message, headers={"Allow": ", ".join(allowed)})
         raise ApiError(404, "there is nothing at this address; the routes are listed at /docs")
 
-    for path in ("/api", "/api/{rest:path}", "/health", "/docs", "/openapi.json"):
+    for path in ("/api", "/api/{rest:path}", PREFIX, f"{PREFIX}/{{rest:path}}", "/health", "/docs", "/openapi.json"):
         app.router.routes.append(Route(path, refuse, methods=METHODS, include_in_schema=False))
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
-import anyio.to_thread
 from fastapi import FastAPI, Response
 from starlette.requests import Request
 from starlette.routing import Mount
 
 from rag.assistant import Assistant
 from rag.errors import RagError
-from rag.types import LANGS, Filters, Lang, Turn
+from rag.types import LANGS, Answer, Filters, Found, Lang, Said, Turn, Update
 from rag.web.errors import error_response
 from rag.web.evaluation import build_evaluation_tab, serve_reports
 from rag.web.gradio_setup import gr
@@ -24,12 +24,15 @@ from rag.web.rating import Rater, bar_showing, build_rating_bar, connect
 from rag.web.render import (
     make_anchor,
     render_answer,
+    render_cards,
     render_masthead,
     render_no_sources,
     render_notice,
     render_question,
+    render_so_far,
     render_sources,
 )
+from rag.web.streaming import updates
 from rag.web.strings import LANG_NAMES, TEXTS
 from rag.web.theme import build_theme, colour_variables
 
@@ -101,31 +104,31 @@ class Chat:
         waiting = asked.say("assistant", render_notice(TEXTS[lang]["searching"]))
         no_sources = render_no_sources(f"{asked.asked}-", lang)
         yield "", waiting.shown(), no_sources, asked, *_buttons(busy=True), *bar_showing(None)
-        # In a thread that can be left behind: whoever stops an answer may ask again at once.
-        answered, sources, answer_id = await anyio.to_thread.run_sync(
-            self._answered, asked, question, choice, lang, abandon_on_cancel=True
-        )
-        shown = (gr.skip(), answered.shown(), sources or gr.skip(), answered)
-        yield *shown, *_buttons(busy=False), *bar_showing(answer_id)
-
-    def _answered(
-        self, asked: Conversation, question: str, choice: str, lang: Lang
-    ) -> tuple[Conversation, str | None, str | None]:
-        """The conversation with the answer, its sources and its id; neither when there is no answer."""
-        filters = Filters(lang=tuple(known for known in LANGS if known == choice))
+        said: list[Said] = []
         try:
-            answer = self._assistant.ask(question, history=asked.turns[-HISTORY:], filters=filters)
+            async for update in updates(lambda cancelled: self._stream(asked, question, choice, cancelled)):
+                if isinstance(update, Found):
+                    shown = asked.say("assistant", render_notice(_reading(update, lang)))
+                    yield gr.skip(), shown.shown(), *(gr.skip() for _ in (*range(4), *bar_showing(None)))
+                elif isinstance(update, Said):
+                    said.append(update)
+                    anchor = f"{asked.asked}-"
+                    shown = asked.say("assistant", render_so_far(said, anchor, lang))
+                    cards = render_cards(question, update.citations, anchor, lang)
+                    yield gr.skip(), shown.shown(), cards, *(gr.skip() for _ in (*range(3), *bar_showing(None)))
+                elif isinstance(update, Answer):
+                    answered, sources = _answered(asked, question, update, lang)
+                    yield gr.skip(), answered.shown(), sources, answered, *_buttons(busy=False), *bar_showing(update.id)
         except RagError as error:
             log.warning("cannot answer: %s", error)
-            return asked.say("assistant", render_notice(TEXTS[lang]["unavailable"])), None, None
+            yield _failed(asked, TEXTS[lang]["unavailable"])
         except Exception:
             log.exception("unexpected error")
-            return asked.say("assistant", render_notice(TEXTS[lang]["failed"])), None, None
-        anchor = make_anchor(asked.asked, answer.id)
-        said = asked.say("assistant", render_answer(answer, anchor, lang))
-        words = answer.refusal.message if answer.refusal else answer.answer
-        turns = (*asked.turns, Turn("user", question), Turn("assistant", words))
-        return replace(said, turns=turns), render_sources(answer, anchor, lang), answer.id
+            yield _failed(asked, TEXTS[lang]["failed"])
+
+    def _stream(self, asked: Conversation, question: str, choice: str, cancelled: Event) -> Iterator[Update]:
+        filters = Filters(lang=tuple(known for known in LANGS if known == choice))
+        return self._assistant.stream(question, history=asked.turns[-HISTORY:], filters=filters, cancelled=cancelled)
 
     def stop(self, conversation: Conversation, request: gr.Request) -> tuple[Any, ...]:
         """The reply was cancelled: say so, and be ready for the next question."""
@@ -136,6 +139,26 @@ class Chat:
         """Start over."""
         no_sources = render_no_sources("0", reader_lang(request))
         return [], no_sources, Conversation(), *_buttons(busy=False), *bar_showing(None)
+
+
+def _reading(found: Found, lang: Lang) -> str:
+    """What goes on between the search and the first sentence."""
+    articles = len({passage.article_id for passage in found.passages})
+    return TEXTS[lang]["reading_one" if articles == 1 else "reading_many"].format(articles=articles)
+
+
+def _answered(asked: Conversation, question: str, answer: Answer, lang: Lang) -> tuple[Conversation, str]:
+    """The conversation with the answer, and its sources."""
+    anchor = make_anchor(asked.asked, answer.id)
+    said = asked.say("assistant", render_answer(answer, anchor, lang))
+    words = answer.refusal.message if answer.refusal else answer.answer
+    turns = (*asked.turns, Turn("user", question), Turn("assistant", words))
+    return replace(said, turns=turns), render_sources(answer, anchor, lang)
+
+
+def _failed(asked: Conversation, message: str) -> tuple[Any, ...]:
+    told = asked.say("assistant", render_notice(message))
+    return gr.skip(), told.shown(), gr.skip(), told, *_buttons(busy=False), *bar_showing(None)
 
 
 def build_chat(assistant: Assistant, *, runs: Path, max_question_chars: int = 2000) -> gr.Blocks:

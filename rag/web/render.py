@@ -11,13 +11,14 @@ card links back to ``cite-<anchor>-<number>``.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import urlsplit
 
 from rag.links import checked_url
-from rag.types import Answer, Citation, Health, Lang, Sentence
+from rag.types import Answer, Citation, Health, Lang, Said, Sentence
 from rag.web.prose import to_html, to_plain
-from rag.web.strings import LANG_NAMES, TEXTS, format_date, format_duration
+from rag.web.strings import LANG_NAMES, TEXTS, format_cost, format_date, format_duration, format_number
 
 _TOOLTIP_CHARS = 240
 
@@ -38,8 +39,19 @@ def render_masthead(health: Health | None, lang: Lang, *, loading: bool = False)
     tagline = texts["unavailable"] if health is None else texts["tagline"].format(articles=health.articles)
     if health and health.refined is not None and health.refined < health.passages:
         tagline += " " + texts["refining"].format(refined=health.refined, passages=health.passages)
-    line = "&nbsp;" if loading else escape(tagline)
-    return f'<header class="masthead"><h1>Ask the Articles</h1><p lang="{lang}">{line}</p></header>'
+    lines = ["&nbsp;"] if loading else [escape(tagline), *(escape(line) for line in _sent(health, lang))]
+    shown = "".join(f'<p lang="{lang}">{line}</p>' for line in lines)
+    return f'<header class="masthead"><h1>Ask the Articles</h1>{shown}</header>'
+
+
+def _sent(health: Health | None, lang: Lang) -> list[str]:
+    """What leaves the server, and whether its model is well."""
+    if health is None:
+        return []
+    texts = TEXTS[lang]
+    lines = [texts[f"sent_{one.what}"].format(to=one.to, model=one.model) for one in health.sent]
+    resting = [texts["model_resting"]] if health.model_resting else []
+    return [" ".join([*resting, *(lines or [texts["sent_nothing"]])])]
 
 
 def render_question(question: str) -> str:
@@ -56,25 +68,44 @@ def render_answer(answer: Answer, anchor: str, lang: Lang) -> str:
     """An answer with its citations as links to their cards, or a refusal."""
     if answer.refusal is not None:
         message = _lines(answer.refusal.message)
-        return f'<div class="refusal" lang="{answer.question_lang}"><p>{message}</p></div>'
+        understood = _understood(answer, lang)
+        return f'<div class="refusal" lang="{answer.question_lang}"><p>{message}</p>{understood}</div>'
     citations = {citation.number: citation for citation in answer.citations}
     linked: set[int] = set()
-    sentences = " ".join(_sentence(answer, s, citations, anchor, linked) for s in answer.sentences)
+    sentences = " ".join(
+        _sentence(sentence, citations, anchor, linked, answer.question_lang) for sentence in answer.sentences
+    )
     return (
         f'<div class="answer"><p lang="{answer.question_lang}">{sentences}</p>'
-        f"{_disagreements(answer, citations, anchor, linked, lang)}"
+        f"{_disagreements(answer, citations, anchor, linked, lang)}{_understood(answer, lang)}"
         f'<p class="note">{escape(_note(answer, lang))}</p></div>'
     )
 
 
+def render_so_far(said: Sequence[Said], anchor: str, lang: Lang) -> str:
+    """The sentences of an answer that is still being written."""
+    citations = {citation.number: citation for citation in said[-1].citations}
+    linked: set[int] = set()
+    sentences = " ".join(_sentence(one.sentence, citations, anchor, linked, lang) for one in said)
+    return f'<div class="answer going-on"><p>{sentences}</p></div>'
+
+
 def render_sources(answer: Answer, anchor: str, lang: Lang) -> str:
     """The cards of an answer's citations, for the panel beside the conversation."""
-    if not answer.citations:
+    return render_cards(answer.question, answer.citations, anchor, lang, asked_in=answer.question_lang)
+
+
+def render_cards(
+    question: str, citations: Sequence[Citation], anchor: str, lang: Lang, *, asked_in: Lang | None = None
+) -> str:
+    """The cards of citations, for a question whose language may not be known yet."""
+    if not citations:
         return render_no_sources(anchor, lang)
-    cards = "".join(_card(citation, anchor, lang) for citation in answer.citations)
+    cards = "".join(_card(citation, anchor, lang) for citation in citations)
+    spoken = f' lang="{asked_in}"' if asked_in else ""
     return (
         f'<section class="sources" id="sources-{anchor}"><h2>{escape(TEXTS[lang]["sources"])}</h2>'
-        f'<p class="for" lang="{answer.question_lang}">{_lines(answer.question)}</p>{cards}</section>'
+        f'<p class="for"{spoken}>{_lines(question)}</p>{cards}</section>'
     )
 
 
@@ -90,12 +121,12 @@ def _lines(text: str) -> str:
     return "<br>".join(escape(line) for line in text.strip().splitlines() if line.strip())
 
 
-def _sentence(answer: Answer, sentence: Sentence, citations: dict[int, Citation], anchor: str, linked: set[int]) -> str:
+def _sentence(sentence: Sentence, citations: Mapping[int, Citation], anchor: str, linked: set[int], lang: Lang) -> str:
     cited = [citations[number] for number in sentence.citations if number in citations]
     links = "".join(_link(citation, anchor, linked) for citation in cited)
-    # An extractive sentence is a quotation and stays in its article's language.
-    lang = cited[0].lang if cited and answer.answerer == "extractive" else answer.question_lang
-    return f'<span class="sentence" lang="{lang}">{to_html(sentence.text)}</span>{links}'
+    # A quotation stays in its article's language.
+    quoted = next((citation.lang for citation in cited if to_plain(citation.quote) == to_plain(sentence.text)), lang)
+    return f'<span class="sentence" lang="{quoted}">{to_html(sentence.text)}</span>{links}'
 
 
 def _link(citation: Citation, anchor: str, linked: set[int]) -> str:
@@ -117,15 +148,30 @@ def _disagreements(answer: Answer, citations: dict[int, Citation], anchor: str, 
     return shown
 
 
+def _understood(answer: Answer, lang: Lang) -> str:
+    """How a follow-up question was made whole."""
+    if answer.standalone_question is None:
+        return ""
+    told = TEXTS[lang]["understood"].format(question=answer.standalone_question)
+    return f'<p class="note" lang="{lang}">{_lines(told)}</p>'
+
+
 def _note(answer: Answer, lang: Lang) -> str:
     texts = TEXTS[lang]
     time = format_duration(answer.timings_ms.get("total", 0.0), lang)
     by_model = answer.answerer == "llm"
     notes = [texts["with_model"].format(time=time, model=answer.model or "?")] if by_model else []
     notes = notes or [texts["without_model"].format(time=time)]
+    if answer.usage:
+        spent = {"tokens_in": answer.usage.tokens_in, "tokens_out": answer.usage.tokens_out}
+        notes.append(texts["tokens"].format(**{name: format_number(count, lang) for name, count in spent.items()}))
+        if answer.usage.cost is not None:
+            notes.append(texts["cost"].format(cost=format_cost(answer.usage.cost, lang)))
     if answer.dropped:
         count = len(answer.dropped)
         notes.append(texts["dropped_one" if count == 1 else "dropped_many"].format(count=count))
+    if answer.note:
+        notes.insert(0, answer.note)
     return " ".join(notes)
 
 

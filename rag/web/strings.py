@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from math import floor, log10
 
 from rag.types import Lang
 
@@ -27,6 +28,17 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "sources": "Sources",
         "no_sources": "The passages that an answer rests on appear here.",
         "searching": "Searching the articles …",
+        "sent_nothing": "Nothing is sent to other servers.",
+        "sent_chat": "Questions, with their conversation, and the passages found for them go to {to} ({model}).",
+        "sent_judge": "Sentences of answers and the passages that they cite go to {to} ({model}).",
+        "sent_embedding": "All texts and questions go to {to} ({model}).",
+        "sent_index": "All texts are kept at {to}.",
+        "model_resting": "The language model is failing, so sentences are quoted.",
+        "understood": "Understood as: {question}",
+        "tokens": "Tokens: {tokens_in} read, {tokens_out} written.",
+        "cost": "Price: {cost}.",
+        "reading_one": "Reading what 1 article says …",
+        "reading_many": "Reading what {articles} articles say …",
         "without_model": "Answered in {time}, without a model.",
         "with_model": "Answered in {time}, with {model}.",
         "dropped_one": "1 sentence was left out because nothing proves it.",
@@ -71,6 +83,17 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "sources": "Quellen",
         "no_sources": "Hier erscheinen die Textstellen, auf die sich eine Antwort stützt.",
         "searching": "Die Artikel werden durchsucht …",
+        "sent_nothing": "An andere Server wird nichts geschickt.",
+        "sent_chat": "Fragen, ihr Gespräch und die dafür gefundenen Textstellen gehen an {to} ({model}).",
+        "sent_judge": "Sätze von Antworten und die zitierten Textstellen gehen an {to} ({model}).",
+        "sent_embedding": "Alle Texte und Fragen gehen an {to} ({model}).",
+        "sent_index": "Alle Texte liegen bei {to}.",
+        "model_resting": "Das Sprachmodell ist gestört; deshalb wird wörtlich zitiert.",
+        "understood": "Verstanden als: {question}",
+        "tokens": "Tokens: {tokens_in} gelesen, {tokens_out} geschrieben.",
+        "cost": "Preis: {cost}.",
+        "reading_one": "1 Artikel wird gelesen …",
+        "reading_many": "{articles} Artikel werden gelesen …",
         "without_model": "In {time} beantwortet, ohne Modell.",
         "with_model": "In {time} beantwortet, mit {model}.",
         "dropped_one": "1 Satz wurde weggelassen, weil ihn nichts belegt.",
@@ -115,6 +138,17 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "sources": "出处",
         "no_sources": "回答所依据的原文段落会显示在这里。",
         "searching": "正在检索文章……",
+        "sent_nothing": "不向其他服务器发送任何内容。",
+        "sent_chat": "问题及其对话和检索到的段落会发送至 {to}（{model}）。",
+        "sent_judge": "回答中的句子和所引段落会发送至 {to}（{model}）。",
+        "sent_embedding": "所有文章和问题会发送至 {to}（{model}）。",
+        "sent_index": "所有文章保存在 {to}。",
+        "model_resting": "语言模型出现故障，因此直接引用原文。",
+        "understood": "理解为：{question}",
+        "tokens": "读入 {tokens_in} 个词元，写出 {tokens_out} 个。",
+        "cost": "费用：{cost}。",
+        "reading_one": "正在阅读 1 篇文章……",
+        "reading_many": "正在阅读 {articles} 篇文章……",
         "without_model": "用时 {time}，未使用模型。",
         "with_model": "用时 {time}，使用 {model}。",
         "dropped_one": "有 1 句话因没有依据而略去。",
@@ -207,6 +241,26 @@ def format_share(share: float, lang: Lang) -> str:
     ('0.98', '1,00')
     """
     return f"{share:.2f}".replace(".", "," if lang == "de" else ".")
+
+
+def format_number(number: int, lang: Lang) -> str:
+    """A whole number with its thousands apart.
+
+    >>> format_number(12345, "en"), format_number(12345, "de"), format_number(12345, "zh")
+    ('12,345', '12.345', '12,345')
+    """
+    return f"{number:,}".replace(",", "." if lang == "de" else ",")
+
+
+def format_cost(cost: float, lang: Lang) -> str:
+    """A price with two decimals, or as many as it takes to tell two digits of a small one.
+
+    >>> format_cost(1.5, "en"), format_cost(0.000123, "de"), format_cost(0.0, "en")
+    ('1.50', '0,00012', '0.00')
+    """
+    digits = 2 if cost >= 1 or cost <= 0 else max(2, 1 - floor(log10(cost)))
+    shown = f"{cost:.{digits}f}"
+    return shown.replace(".", ",") if lang == "de" else shown
 
 
 def format_duration(milliseconds: float, lang: Lang) -> str:

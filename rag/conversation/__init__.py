@@ -1,0 +1,1 @@
+"""Follow-up questions of a conversation, made to stand alone."""

@@ -1,0 +1,185 @@
+"""What the OpenAI-compatible routes take and give.
+
+A request may hold fields that are not here, for clients send many; those that are must have the right type.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from rag.types import Answer
+from rag.web.schemas import Text
+
+MAX_MESSAGES = 2000  # clients send the whole conversation, each time
+DEFAULT_MODEL = "articles"
+WITHOUT_EFFECT = "taken, without effect"
+
+
+def _as_text(content: object) -> object:
+    """The text of a message that comes in parts. Anything else stays, to be refused by its type."""
+    if not isinstance(content, list):
+        return content
+    texts = []
+    for part in content:
+        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+            raise ValueError('a part of a message must be an object like {"type": "text", "text": "..."}')
+        if part["type"] not in ("text", "refusal"):
+            raise ValueError(f"parts of type {part['type'][:40]} are not supported here; send text alone")
+        if not isinstance(text := part.get(part["type"]), str):
+            raise ValueError(f"a part of type {part['type']} needs its words in the field {part['type']}")
+        texts.append(text)
+    return "\n".join(texts)
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class ChatMessage(_Request):
+    """One message. Those of a system, a developer or a tool are taken, without effect."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: Annotated[
+        Text | None,
+        BeforeValidator(_as_text, json_schema_input_type=str | list[dict[str, Any]] | None),
+        Field(description="a text, or a list of parts of the type text"),
+    ] = None
+
+
+class StreamOptions(_Request):
+    """What a stream holds besides the answer."""
+
+    include_usage: Annotated[bool | None, Field(description="a last chunk with the tokens")] = None
+
+
+class ResponseFormat(_Request):
+    """The form of the reply; text is the only one."""
+
+    type: str
+
+
+class ChatRequest(_Request):
+    """A conversation as OpenAI's clients send it. The last message of the user is the question."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"model": "articles", "messages": [{"role": "user", "content": "How much did Scale AI raise?"}]}
+            ]
+        }
+    )
+
+    model: Annotated[str, Field(max_length=200, description="one of GET /v1/models")] = DEFAULT_MODEL
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES, description="oldest first")]
+    stream: Annotated[bool | None, Field(description="server-sent events instead of one JSON value")] = None
+    stream_options: StreamOptions | None = None
+    n: Annotated[int | None, Field(description="1 alone is possible")] = None
+    tool_choice: Annotated[str | dict[str, Any] | None, Field(description="no tool is ever called")] = None
+    response_format: ResponseFormat | None = None
+    modalities: Annotated[list[str] | None, Field(description="text alone is possible")] = None
+    logprobs: Annotated[bool | None, Field(description="there are none")] = None
+    temperature: Annotated[float | None, Field(description=WITHOUT_EFFECT)] = None
+    top_p: Annotated[float | None, Field(description=WITHOUT_EFFECT)] = None
+    max_tokens: Annotated[int | None, Field(description=WITHOUT_EFFECT)] = None
+    max_completion_tokens: Annotated[int | None, Field(description=WITHOUT_EFFECT)] = None
+    seed: Annotated[int | None, Field(description=WITHOUT_EFFECT)] = None
+    user: Annotated[str | None, Field(description=WITHOUT_EFFECT)] = None
+
+
+class Model(BaseModel):
+    """A way to answer, as a model."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str
+
+
+class Models(BaseModel):
+    """All ways to answer."""
+
+    object: Literal["list"] = "list"
+    data: list[Model]
+
+
+class UrlCitation(BaseModel):
+    """A link in the text. The indices count Unicode code points, the end exclusive."""
+
+    start_index: int
+    end_index: int
+    url: str
+    title: str
+
+
+class Annotation(BaseModel):
+    """A citation whose article has a link."""
+
+    type: Literal["url_citation"]
+    url_citation: UrlCitation
+
+
+class SaidMessage(BaseModel):
+    """The answer as Markdown, with links as markers and the sources at its end."""
+
+    role: Literal["assistant"]
+    content: str
+    refusal: None
+    annotations: list[Annotation]
+
+
+class Choice(BaseModel):
+    """The one answer. A refusal is an answer too."""
+
+    index: int
+    message: SaidMessage
+    logprobs: None
+    finish_reason: Literal["stop"]
+
+
+class TokenUsage(BaseModel):
+    """The tokens of a language model; where none was asked, what the texts would have been, estimated."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class SearchResult(BaseModel):
+    """A citation, as Perplexity gives it."""
+
+    title: str
+    url: Annotated[str, Field(description="empty where the article has no link")]
+    date: str | None
+    snippet: Annotated[str, Field(description="the exact words of the article")]
+
+
+class Completion(BaseModel):
+    """An answer as OpenAI's clients read it, with more beside it."""
+
+    id: str
+    object: Literal["chat.completion"]
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: TokenUsage
+    citations: Annotated[list[str], Field(description="the links, that of [1] first; empty where there is none")]
+    search_results: list[SearchResult]
+    answer_id: Annotated[str, Field(description="for POST /api/feedback")]
+    articles: Annotated[Answer, Field(description="the answer as POST /api/ask gives it")]
+
+
+class OpenAIErrorDetail(BaseModel):
+    """What went wrong."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIError(BaseModel):
+    """The body of every response under /v1 that is not a success."""
+
+    error: OpenAIErrorDetail
