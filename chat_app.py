@@ -72,11 +72,18 @@ def _serve(assistant: Assistant, settings: Settings, bound: socket.socket) -> No
     from rag.web.chat import build_chat, end_streams, mount  # noqa: PLC0415
 
     keys = [key.get_secret_value() for key in settings.api_keys]
-    api = create_api(assistant, api_keys=keys, max_question_chars=settings.max_question_chars)
+    api = create_api(
+        assistant,
+        api_keys=keys,
+        max_question_chars=settings.max_question_chars,
+        max_upload_mb=settings.max_upload_mb,
+        max_upload_files=settings.max_upload_files,
+    )
     users = [tuple(user.get_secret_value().split(":", 1)) for user in settings.users]
     if settings.host in LOOPBACK or users:
         page = build_chat(assistant, runs=settings.runs, max_question_chars=settings.max_question_chars)
-        mount(api, page, runs=settings.runs, users=[(name, password) for name, password in users])
+        logins = [(name, password) for name, password in users]
+        mount(api, page, runs=settings.runs, users=logins, max_upload_mb=settings.max_upload_mb)
     else:
         print("the API alone is served: the page needs RAG_USERS=name:password here", file=sys.stderr)
     Server(api, _announce, end_streams).run(sockets=[bound])

@@ -19,7 +19,7 @@ from rag.markup import Element, blank_out, elements, heading_text, without_comme
 from rag.metadata import FrontMatter, parse_date, parse_tags, read_front_matter
 from rag.qa import asks, is_answer, is_qa_heading, parse_pairs
 from rag.text import identify, plain
-from rag.types import LANGS, Article, Block, Lang, QAPair, Section, Span
+from rag.types import LANGS, Article, Block, Lang, OfferedQuestion, QAPair, Section, Span
 
 SUFFIXES = (".md", ".markdown", ".txt")
 MAX_BYTES = 10 * 1024 * 1024  # an article is prose; larger files are something else
@@ -143,6 +143,20 @@ def parse_article(text: str, article_id: str, file: str, *, warnings: tuple[str,
         tags=parse_tags(meta.all("tag", "tags", "category", "categories", "keywords", "标签", "schlagworte")),
         warnings=warnings + meta.warnings,
     )
+
+
+def offered_questions(text: str) -> tuple[OfferedQuestion, ...]:
+    """The questions of an article's own Q&A sections, in order, each once.
+
+    >>> [q.text for q in offered_questions("Text.\\n\\n## Q&A\\n\\n**Wer kam?**\\n\\nAntwort: Anna kam.")]
+    ['Wer kam?']
+    """
+    try:
+        article = parse_article(text, "", "")
+    except ArticleError:  # it was made into passages by another version
+        return ()
+    asked = ((plain(pair.question.text), section.lang) for section in article.sections for pair in section.qa)
+    return tuple(OfferedQuestion(question, lang) for question, lang in dict.fromkeys(asked) if question)
 
 
 def _author(meta: FrontMatter) -> str | None:

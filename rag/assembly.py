@@ -6,7 +6,8 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -28,9 +29,10 @@ from rag.dense import DenseIndex, Progress
 from rag.e5 import E5Encoder, find_weights
 from rag.embedding import Embedder, FineEncoder, UseEmbedding
 from rag.engine import CitedQueryEngine
-from rag.errors import EmbeddingError, LockedError
+from rag.errors import DenseIndexError, EmbeddingError, LockedError
 from rag.feedback import FeedbackStore
 from rag.ingestion import Ingestor, IngestReport, Step, stamp_of
+from rag.library import Ingest, Library, Writing
 from rag.locks import OwnerLock
 from rag.nodes import Question
 from rag.privacy import what_is_sent
@@ -42,6 +44,7 @@ from rag.store import Store
 from rag.support.judge import SupportJudge
 from rag.text import identify
 from rag.types import AnswererName, Bill
+from rag.uploads import UploadLimits
 
 if TYPE_CHECKING:
     from rag.chat.model import ChatModel, Limits
@@ -50,6 +53,9 @@ log = logging.getLogger(__name__)
 
 STORE_FILE = "articles.sqlite3"  # the truth, in the data folder
 REWRITING_SHARE = 0.25  # of the time for a reply that rewriting the question before it may take
+REMOVED = "removed"  # articles that were taken out, in the same folder
+INGEST_LOCK = "ingest.lock"  # whoever has it may change the truth
+PATIENCE = 20.0  # seconds that someone who adds or removes an article waits for an ingest under way
 FEEDBACK_FILE = "feedback.sqlite3"  # answers and what people said of them, in the same folder
 
 
@@ -162,6 +168,7 @@ def open_assistant(settings: Settings) -> Assistant:
         refines=encoder is not None,
         feedback=feedback,
         rewriter=writing.rewriter if writing else HeuristicRewriter(settings.history_turns),
+        library=_library(settings, store, embedder, dense),
     )
 
 
@@ -252,7 +259,7 @@ def run_ingest(
         IndexMismatchError: the index was made otherwise and ``rebuild`` is not set.
         ArticleError: a path does not exist.
     """
-    writer = OwnerLock(settings.data_dir / "ingest.lock")
+    writer = OwnerLock(settings.data_dir / INGEST_LOCK)
     writer.acquire("start a second ingest")
     try:
         embedder = open_embedder(settings)
@@ -277,6 +284,35 @@ def run_ingest(
             store.close()
     finally:
         writer.release()
+
+
+def _library(settings: Settings, store: Store, embedder: Embedder, dense: DenseIndex) -> Library:
+    limits = UploadLimits(settings.max_upload_mb * 2**20, settings.max_upload_files)
+    writing = _writing_beside(store, embedder, dense, settings.data_dir / INGEST_LOCK)
+    return Library(settings.articles, settings.data_dir / REMOVED, store, writing, limits=limits)
+
+
+def _writing_beside(store: Store, embedder: Embedder, dense: DenseIndex, lock_file: Path) -> Writing:
+    """Ingesting within a running server, whose own threads then read the passages a second time."""
+
+    def run(paths: Sequence[Path], *, progress: Step | None = None) -> IngestReport:
+        report = Ingestor(store, embedder).run(paths, progress=progress)
+        try:
+            dense.sync()  # now, rather than when the thread that follows comes by
+        except DenseIndexError as error:
+            log.warning("%s; exact search goes on", error)
+        return report
+
+    @contextmanager
+    def writing() -> Iterator[Ingest]:
+        lock = OwnerLock(lock_file)
+        lock.acquire("change its articles", wait=PATIENCE)
+        try:
+            yield run
+        finally:
+            lock.release()
+
+    return writing
 
 
 def _refiner(settings: Settings, store: Store, encoder: FineEncoder | None) -> Refiner | None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
+from rag.articles import offered_questions
 from rag.conversation.rewriting import HeuristicRewriter, Rewriter, language
 from rag.dense import DenseIndex
 from rag.engine import CitedQueryEngine, refuse
-from rag.errors import FeedbackError, QuestionError
+from rag.errors import FeedbackError, LibraryError, QuestionError
 from rag.feedback import FeedbackStore, Rating, Verdict
+from rag.ingestion import Step
+from rag.library import Added, Library
 from rag.nodes import Question, passage_of
 from rag.store import Store
 from rag.text import identify
@@ -18,6 +22,7 @@ from rag.types import (
     Answer,
     AnswererName,
     ArticleSummary,
+    ArticleView,
     Filters,
     Health,
     Passage,
@@ -50,6 +55,7 @@ class Assistant:
         refines: bool = False,
         feedback: FeedbackStore | None = None,
         rewriter: Rewriter | None = None,
+        library: Library | None = None,
     ) -> None:
         self._store = store
         self._dense = dense
@@ -63,6 +69,7 @@ class Assistant:
         self._refines = refines
         self._feedback = feedback
         self._rewriter = rewriter or HeuristicRewriter()
+        self._library = library
 
     def ask(
         self,
@@ -166,6 +173,44 @@ class Assistant:
         text = self._store.text(article_id)
         found = self._store.summaries(article_id)
         return (found[0], text) if found and text is not None else None
+
+    def read(self, article_id: str) -> ArticleView | None:
+        """One article with its passages and the questions that it answers itself; None when there is no such id."""
+        found = self.article(article_id)
+        if found is None:
+            return None
+        summary, text = found
+        ids = self._store.select(Filters(article_ids=(article_id,)), include_qa=True) or []
+        passages = (stored.passage for stored in self._store.load(ids))
+        return ArticleView(
+            summary, text, tuple(sorted(passages, key=lambda passage: passage.start)), offered_questions(text)
+        )
+
+    def add(self, files: Sequence[tuple[str, bytes]], progress: Step | None = None) -> list[Added]:
+        """Take files (name and content, zip archives among them) into the articles; they can be searched at once.
+
+        Raises:
+            LockedError: an ingest is under way, and it took too long to wait for.
+            LibraryError: there is no folder to keep them in.
+            EmbeddingError: the embedder failed; what was kept goes in with the next ingest.
+        """
+        return self._shelves().add(files, progress)
+
+    def remove(self, article_id: str) -> Path:
+        """Take an article out; its file is kept where this says.
+
+        Raises:
+            UnknownArticleError: there is no such article.
+            ForeignArticleError: it was indexed from elsewhere than the folder of articles.
+            LockedError: an ingest is under way, and it took too long to wait for.
+            LibraryError: its file can't be moved.
+        """
+        return self._shelves().remove(article_id)
+
+    def _shelves(self) -> Library:
+        if self._library is None:
+            raise LibraryError("articles can't be added or removed here; give the assistant a Library")
+        return self._library
 
     def health(self) -> Health:
         """Whether questions can be answered, and from what."""

@@ -108,7 +108,7 @@ class DenseIndex:
         """
         with self._writing:
             revision = self._store.revision()
-            if revision == self._revision:
+            if revision == self._revision or self._stop.is_set():  # once closed, Chroma may have another owner
                 return
             self._busy = True
             try:

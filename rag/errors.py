@@ -21,6 +21,18 @@ class LockedError(RagError):
     """Another process owns the index. The message names its pid."""
 
 
+class LibraryError(RagError):
+    """An article can't be kept or put away. The message says why, and nothing was lost."""
+
+
+class UnknownArticleError(LibraryError):
+    """No article with this id is indexed. The message says where the ids are listed."""
+
+
+class ForeignArticleError(LibraryError):
+    """An article was indexed from elsewhere than the folder of articles. The message names its file."""
+
+
 class DenseIndexError(RagError):
     """Chroma can't be built or reached. Nothing is lost: exact search answers from the truth meanwhile."""
 

@@ -18,14 +18,14 @@ class OwnerLock:
         self._lock = FileLock(path)
         self._pid = path.with_suffix(".pid")
 
-    def acquire(self, purpose: str) -> None:
-        """Take the lock at once or not at all.
+    def acquire(self, purpose: str, *, wait: float = 0) -> None:
+        """Take the lock at once or, with ``wait``, within so many seconds, or not at all.
 
         Raises:
             LockedError: another process has it; the message names its pid.
         """
         try:
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=wait)
         except Timeout:
             holder = self._pid.read_text() if self._pid.is_file() else "unknown"
             raise LockedError(

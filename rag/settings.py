@@ -70,6 +70,10 @@ class Settings(BaseSettings):
         (), description="comma list of name:password for the page; empty: no login, on loopback only"
     )
     max_question_chars: int = Field(2000, ge=1, le=100_000, description="longest question, in characters")
+    max_upload_mb: int = Field(50, ge=1, le=1024, description="largest upload of articles, in MB")
+    max_upload_files: int = Field(
+        200, ge=1, le=10_000, description="most files in one upload, those inside a zip included"
+    )
     runs: Path = Field(Path("runs"), description="folder of evaluation runs, which the page lists")
     openai_base_url: str | None = Field(
         None, validation_alias=AliasChoices("OPENAI_BASE_URL"), description="OpenAI-compatible server"

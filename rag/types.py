@@ -149,6 +149,24 @@ class Passage:
     score: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class OfferedQuestion:
+    """A question that an article's own Q&A section answers, as plain text."""
+
+    text: str
+    lang: Lang
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleView:
+    """One article to be read: its text, the passages that were made of it in order, and what it offers to answer."""
+
+    summary: ArticleSummary
+    text: str
+    passages: tuple[Passage, ...]
+    questions: tuple[OfferedQuestion, ...]
+
+
 # --- What is said ------------------------------------------------------------------------------------------
 
 

@@ -89,6 +89,16 @@ def test_an_index_that_was_closed_is_opened_again_not_rebuilt(build: Callable[[]
     assert [path.name for path in chroma.iterdir() if path.is_dir()] == ["gen-1"]
 
 
+def test_an_index_that_was_closed_is_left_to_its_next_owner(
+    build: Callable[[], DenseIndex], store: Store, embedder: SubjectEmbedder, write: Callable[..., Path]
+) -> None:
+    closed = build()
+    closed.close()
+    Ingestor(store, embedder).run([write(more="A dog sleeps all day long in the garden.\n")])
+    closed.sync()
+    assert closed.state == "exact"
+
+
 @pytest.mark.parametrize("damage", ["missing", "empty", "truncated", "random", "no_segment", "no_pointer", "unsealed"])
 def test_a_damaged_index_is_rebuilt_without_embedding_again(
     build: Callable[[], DenseIndex], store: Store, embedder: SubjectEmbedder, chroma: Path, damage: str

@@ -573,11 +573,6 @@ def test_the_page_and_its_parts_have_the_security_headers(hand_made_site: str) -
         assert "default-src 'self'" in httpx2.get(hand_made_site + path).headers["content-security-policy"]
 
 
-def test_nothing_can_be_uploaded(hand_made_site: str) -> None:
-    response = httpx2.post(f"{hand_made_site}/gradio_api/upload", files={"files": ("a.txt", b"a")})
-    assert response.status_code == 404
-
-
 def test_a_mistyped_route_is_not_answered_by_the_page(hand_made_site: str) -> None:
     assert httpx2.get(f"{hand_made_site}/api/aks").json()["error"]["type"] == "not_found"
     assert httpx2.get(f"{hand_made_site}/api/ask").status_code == 405

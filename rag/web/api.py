@@ -20,7 +20,8 @@ from starlette.types import Scope
 
 from rag.assistant import Assistant
 from rag.types import Answer, Found, Health, Said, Update
-from rag.web.body_limit import BodyLimit
+from rag.web.articles_api import library_routes
+from rag.web.body_limit import MAX_BODY_BYTES, BodyLimit
 from rag.web.errors import ApiError, describe, install_handlers
 from rag.web.openai.api import openai_routes
 from rag.web.openai.errors import PREFIX, OpenAIErrors
@@ -37,6 +38,7 @@ from rag.web.schemas import (
 )
 from rag.web.security import SecurityHeaders
 from rag.web.streaming import GONE, EventStream, Make, updates, while_connected
+from rag.web.upload_door import UPLOAD_PATH
 
 TITLE = "Ask the Articles"
 API_VERSION = "1.0"  # of this contract; the version of the product is in /health
@@ -44,6 +46,7 @@ DESCRIPTION = (
     "Questions answered over a folder of articles in Chinese, English and German. Every sentence of an "
     "answer carries a citation with the exact words it rests on; what cannot be proven is not said."
 )
+UPLOADS = ("/api/ingest", UPLOAD_PATH)  # where more may come in at once; the second is the page's
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody, "description": meaning}
@@ -57,7 +60,14 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_api(assistant: Assistant, *, api_keys: Sequence[str] = (), max_question_chars: int = 2000) -> FastAPI:
+def create_api(
+    assistant: Assistant,
+    *,
+    api_keys: Sequence[str] = (),
+    max_question_chars: int = 2000,
+    max_upload_mb: int = 50,
+    max_upload_files: int = 200,
+) -> FastAPI:
     """The API over an assistant. With ``api_keys``, ``/api`` and ``/v1`` need one as a bearer token."""
     app = FastAPI(
         title=TITLE,
@@ -66,12 +76,15 @@ def create_api(assistant: Assistant, *, api_keys: Sequence[str] = (), max_questi
         docs_url=None,  # FastAPI's own pages load scripts from another host
         redoc_url=None,
     )
-    app.add_middleware(BodyLimit)
+    upload = max_upload_mb * 2**20 + MAX_BODY_BYTES  # for what a form puts around its files
+    app.add_middleware(BodyLimit, larger=dict.fromkeys(UPLOADS, upload))
     app.add_middleware(OpenAIErrors)
     app.add_middleware(SecurityHeaders)
     install_handlers(app)
     app.include_router(_open_routes(app, assistant))
     app.include_router(_api_routes(assistant, max_question_chars), prefix="/api", dependencies=_key_check(api_keys))
+    changing = library_routes(assistant, max_files=max_upload_files)
+    app.include_router(changing, prefix="/api", responses=_ERRORS, dependencies=_key_check(api_keys))
     app.include_router(openai_routes(assistant, max_question_chars), prefix=PREFIX, dependencies=_key_check(api_keys))
     _refuse_unknown_routes(app)
     return app

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rag.web.errors import error_response
+from rag.web.errors import ApiError, error_response
 
 MAX_BODY_BYTES = 256 * 1024
 
 
 class BodyLimit:
-    """Refuses a request whose body is too large. Pure ASGI, like the security headers."""
+    """Refuses a request whose body is too large. Pure ASGI, like the security headers.
 
-    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES) -> None:
+    The ``larger`` paths take more, and read their bodies bit by bit themselves.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES, larger: Mapping[str, int] | None = None) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        limit = self.larger.get(scope["path"], self.max_bytes)
         headers = Headers(scope=scope)
         length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self.max_bytes:
-            await self._refuse(scope, receive, send)
-        elif "transfer-encoding" in headers:
-            await self._buffer(scope, receive, send)
-        else:  # the server lets no more through than the length that was announced
+        if length.isdecimal() and int(length) > limit:
+            await error_response(413, "too_large", _refusal(limit))(scope, receive, send)
+        elif "transfer-encoding" not in headers:  # the server lets no more through than the length that was announced
             await self.app(scope, receive, send)
+        elif scope["path"] in self.larger:
+            await self.app(scope, _counted(receive, limit), send)
+        else:
+            await self._buffer(scope, receive, send)
 
     async def _buffer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A body of unknown length: read it up to the limit, then hand it on in one piece."""
@@ -42,7 +51,7 @@ class BodyLimit:
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > self.max_bytes:
-                await self._refuse(scope, receive, send)
+                await error_response(413, "too_large", _refusal(self.max_bytes))(scope, receive, send)
                 return
         pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -51,7 +60,22 @@ class BodyLimit:
 
         await self.app(scope, replay, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        limit = f"{self.max_bytes // 1024} KiB"
-        response = error_response(413, "too_large", f"the request is larger than {limit}; send less at once")
-        await response(scope, receive, send)
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    """A body of unknown length that is too large to hold: whoever reads too much of it is stopped."""
+    read = 0
+
+    async def counted() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > limit:
+            raise ApiError(413, _refusal(limit))
+        return message
+
+    return counted
+
+
+def _refusal(limit: int) -> str:
+    size = f"{limit // 2**20} MB" if limit >= 2**20 else f"{limit // 1024} KiB"
+    return f"the request is larger than {size}; send less at once"

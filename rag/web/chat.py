@@ -9,17 +9,17 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.routing import Mount
 
 from rag.assistant import Assistant
 from rag.errors import RagError
 from rag.types import LANGS, Answer, Filters, Found, Lang, Said, Turn, Update
-from rag.web.errors import error_response
 from rag.web.evaluation import build_evaluation_tab, serve_reports
 from rag.web.gradio_setup import gr
 from rag.web.i18n import reader_lang, t
+from rag.web.library_tab import build_library_tab
 from rag.web.rating import Rater, bar_showing, build_rating_bar, connect
 from rag.web.render import (
     make_anchor,
@@ -35,6 +35,7 @@ from rag.web.render import (
 from rag.web.streaming import updates
 from rag.web.strings import LANG_NAMES, TEXTS
 from rag.web.theme import build_theme, colour_variables
+from rag.web.upload_door import guard_uploads
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ HERE = Path(__file__).parent
 AT_ONCE = 8  # answers under way; more would only make two cores switch between them
 WAITING = 64  # questions in line before one is turned away
 HISTORY = 12  # messages that go with a question, so that a follow-up can be understood
+STALE_SECONDS = 3600  # after which a file that was uploaded and never taken in is thrown away
 ALL_LANGS = "all"
 LOGIN_COOKIES = ("access-token", "access-token-unsecure")  # Gradio's, over https and over http
 # How events are handled that only take a moment.
@@ -164,12 +166,15 @@ def _failed(asked: Conversation, message: str) -> tuple[Any, ...]:
 def build_chat(assistant: Assistant, *, runs: Path, max_question_chars: int = 2000) -> gr.Blocks:
     """The page, ready to be mounted: the chat, and beside it the evaluation runs in a folder."""
     handlers = Chat(assistant, max_question_chars)
-    blocks = gr.Blocks(title="Ask the Articles", analytics_enabled=False, fill_width=True)
+    blocks = gr.Blocks(
+        title="Ask the Articles", analytics_enabled=False, fill_width=True, delete_cache=(STALE_SECONDS, STALE_SECONDS)
+    )
     with blocks:
         masthead = gr.Markdown(render_masthead(None, "en", loading=True), elem_id="masthead")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(t("tab_chat"), elem_id="tab-chat", render_children=True):
                 chat, sources = _chat_tab(handlers, Rater(assistant))
+            build_library_tab(assistant, masthead)
             build_evaluation_tab(runs)
         blocks.load(handlers.greet, None, [masthead, chat, sources], **QUICK)
     blocks.queue(max_size=WAITING, default_concurrency_limit=AT_ONCE, api_open=False)
@@ -245,17 +250,15 @@ def _filters() -> gr.Radio:
         return gr.Radio(choices, value=ALL_LANGS, label=t("filter_lang"), elem_id="filter-lang")
 
 
-def mount(api: FastAPI, blocks: gr.Blocks, *, runs: Path, users: Sequence[tuple[str, str]] = ()) -> FastAPI:
+def mount(
+    api: FastAPI, blocks: gr.Blocks, *, runs: Path, users: Sequence[tuple[str, str]] = (), max_upload_mb: int = 50
+) -> FastAPI:
     """Serve the page at ``/`` of the API's app; the routes that are there already go first.
 
     With ``users`` (name and password) the page asks who is there, and the reports of the ``runs`` ask for the same.
     """
 
-    @api.post("/gradio_api/upload", include_in_schema=False)
-    def refuse_uploads() -> Response:
-        # Gradio takes files from anyone, whether or not the page has a place for them.
-        return error_response(404, "not_found", "files cannot be uploaded here")
-
+    guard_uploads(api, lambda: _pages(api)[0], (lambda request: _is_logged_in(api, request)) if users else None)
     serve_reports(api, runs, lambda request: not users or _is_logged_in(api, request))
     gr.mount_gradio_app(
         api,
@@ -269,7 +272,7 @@ def mount(api: FastAPI, blocks: gr.Blocks, *, runs: Path, users: Sequence[tuple[
         footer_links=[],
         run_history=False,
         allowed_paths=[],
-        max_file_size="1kb",
+        max_file_size=f"{max_upload_mb}mb",
         ssr_mode=False,
         show_error=False,
         enable_monitoring=False,

@@ -25,8 +25,10 @@ INTERNAL = "something went wrong on our side; it has been logged"
 _TYPES: dict[int, ErrorType] = {
     400: "bad_request",
     401: "unauthorized",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    409: "conflict",
     413: "too_large",
     422: "invalid",
     503: "unavailable",

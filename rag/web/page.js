@@ -9,9 +9,11 @@
     }
   };
 
-  // What follows a rating is read out when it appears.
+  // What follows a rating or an upload is read out when it appears.
   const announce = () => {
-    document.querySelector("#feedback-told")?.setAttribute("aria-live", "polite");
+    for (const told of document.querySelectorAll("#feedback-told, #articles-told")) {
+      told.setAttribute("aria-live", "polite");
+    }
   };
 
   // The panel holds the sources of one answer. Those of earlier answers are kept here, and come back when one of
@@ -38,6 +40,49 @@
     true,
   );
 
+  // The tab of articles: a title opens its article, a question that the article offers goes into the box of the chat.
+  const type = (box, text) => {
+    box.value = text;
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  let clicks = 0;
+  let wanted = ""; // the id of the article that was clicked and is not there yet
+  const open = (link) => {
+    const box = document.querySelector("#articles-open textarea, #articles-open input");
+    if (!box) return;
+    wanted = link.hash.slice(1);
+    clicks += 1;
+    type(box, `${wanted.slice("article-".length)} ${clicks}`);
+    arrive();
+  };
+  const arrive = () => {
+    const article = wanted ? document.querySelector("#article .reading") : null;
+    if (!article || article.id !== wanted) return;
+    wanted = "";
+    const desk = document.querySelector("#desk"); // scrolls by itself, or on a phone with the page
+    desk.scrollTop = 0;
+    desk.scrollIntoView();
+    article.focus({ preventScroll: true });
+  };
+  const offer = (link) => {
+    const box = document.querySelector("#question textarea");
+    if (!box) return;
+    document.querySelector("#tab-chat-button")?.click();
+    type(box, link.textContent);
+    requestAnimationFrame(() => box.focus());
+  };
+  document.addEventListener(
+    "click",
+    (event) => {
+      const link = event.target instanceof Element && event.target.closest("a.open-article, a.offered");
+      if (!link) return;
+      event.preventDefault();
+      if (link.classList.contains("offered")) offer(link);
+      else open(link);
+    },
+    true,
+  );
+
   // Whoever has a keyboard can type at once; on a phone the keyboard would cover half the page.
   let focused = !matchMedia("(pointer: fine)").matches;
   const focus = () => {
@@ -52,6 +97,7 @@
     unlabel();
     announce();
     keep();
+    arrive();
     focus();
   }).observe(document.documentElement, {
     childList: true,

@@ -192,7 +192,7 @@ def _card(citation: Citation, anchor: str, lang: Lang) -> str:
 def _meta(citation: Citation, lang: Lang) -> str:
     """Outlet, date, language, heading and kind, as far as they are known."""
     facts = [
-        ("outlet", citation.author or _host(checked_url(citation.url))),
+        ("outlet", citation.author or host_of(checked_url(citation.url))),
         ("date", format_date(citation.date, lang) if citation.date else ""),
         ("lang", LANG_NAMES[citation.lang]),
         ("heading", to_plain(citation.heading or "")),
@@ -215,9 +215,10 @@ def _origin(citation: Citation, lang: Lang) -> str:
     url = checked_url(citation.url)
     if url is None:
         return f'<span class="file">{escape(texts["file"].format(file=citation.file))}</span>'
-    label = escape(texts["open_article"].format(host=_host(url)))
+    label = escape(texts["open_article"].format(host=host_of(url)))
     return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{label}</a>'
 
 
-def _host(url: str | None) -> str:
+def host_of(url: str | None) -> str:
+    """The host of a link as people call it; nothing for no link."""
     return (urlsplit(url).hostname or "").removeprefix("www.") if url else ""

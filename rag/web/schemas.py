@@ -13,12 +13,15 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from rag.articles import MAX_BYTES
 from rag.feedback import Verdict
+from rag.library import Added
 from rag.types import AnswererName, ArticleSummary, Filters, Lang, Passage, Role, Turn
 
 MAX_TOP_K = 50
 MAX_TURNS = 50  # messages of history; more than any conversation needs to be understood
 MAX_CHARS = 100_000  # a bound for any text; the question has a lower one of its own
+MAX_ARTICLE_CHARS = MAX_BYTES  # a character takes a byte or more
 MAX_SAID_CHARS = 5000  # of a comment and of a right answer; several times the longest answer we give
 
 
@@ -160,11 +163,39 @@ class ArticleDetail(ArticleSummary):
     text: str
 
 
+class IngestRequest(Request):
+    """One article as text."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "cats.md", "text": "# Cats\n\nThe cat ate three mice.\n"}]}
+    )
+
+    name: Annotated[Name, Field(description="as a file would be called; .md where it has no suffix")]
+    text: Annotated[str, Field(max_length=MAX_ARTICLE_CHARS, description="Markdown, with front matter or without")]
+
+
+class IngestResults(BaseModel):
+    """What happened to each file, and what is indexed now."""
+
+    results: list[Added]
+    articles: int
+    passages: int
+
+
+class ArticleRemoved(BaseModel):
+    """An article that is indexed no longer, and the name of its file among the removed ones."""
+
+    article_id: str
+    kept_as: str
+
+
 ErrorType = Literal[
     "bad_request",
     "unauthorized",
+    "forbidden",
     "not_found",
     "method_not_allowed",
+    "conflict",
     "too_large",
     "invalid",
     "unavailable",

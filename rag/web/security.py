@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,6 +29,15 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+
+
+def comes_from_another_site(headers: Mapping[str, str]) -> bool:
+    """Whether a browser says that a page of another site made this request. Programs say nothing of the kind.
+
+    >>> comes_from_another_site({"sec-fetch-site": "cross-site"}), comes_from_another_site({})
+    (True, False)
+    """
+    return headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
 
 
 class SecurityHeaders:

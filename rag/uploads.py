@@ -1,0 +1,269 @@
+"""What people upload: names made safe, zip archives opened within bounds, and why a file is not taken.
+
+A file comes with a name and bytes that its sender chose, so neither is trusted: of the name only the last part is
+kept, and of an archive never more is unpacked than an upload may hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Literal
+
+from rag.articles import MAX_BYTES, SUFFIXES, decode, parse_article
+from rag.errors import ArticleError
+
+ARCHIVE = ".zip"
+UNPACKED = 4  # times the size of an upload: text shrinks to a third or a quarter in an archive
+MAX_RATIO = 100  # text shrinks to a twentieth at best; only a bomb to less than a hundredth
+RATIO_FROM = 2**20  # bytes; a small file does no harm, however often it repeats itself
+MAX_STEM = 150  # bytes; with a date, a number and a suffix still below the 255 of file systems
+_FORBIDDEN = re.compile(r'[<>:"|?*]')  # on Windows
+_BESIDE = "__MACOSX/"  # what macOS puts beside every file of an archive
+_DIRECTORY_ENTRY = b"PK\x01\x02"
+# Pairs of high bytes alone: a Chinese name in GB 2312. German umlauts stand one by one.
+_GB_2312 = re.compile(rb"(?:[\x00-\x7f]|[\xa1-\xf7][\xa1-\xfe])*")
+
+Reason = Literal[
+    "hidden",
+    "name",
+    "suffix",
+    "empty",
+    "too_large",
+    "not_text",
+    "no_text",
+    "broken_archive",
+    "empty_archive",
+    "encrypted",
+    "compression",
+    "nested",
+    "bomb",
+    "too_many",
+    "too_much",
+    "not_written",
+    "not_indexed",
+]
+REASONS: dict[Reason, str] = {
+    "hidden": "it is a hidden file; rename it without the dot in front",
+    "name": "its name holds nothing that can be kept; rename it",
+    "suffix": f"only {', '.join(SUFFIXES)} and {ARCHIVE} files are taken",
+    "empty": "it is empty",
+    "too_large": "an article may have {limit} MB at most",
+    "not_text": "it is not a text file, or in an unknown encoding; save it as UTF-8",
+    "no_text": "there is no text in it to index",
+    "broken_archive": "the zip archive is damaged; make it anew",
+    "empty_archive": "the zip archive holds no files",
+    "encrypted": "it is encrypted; make the zip archive without a password",
+    "compression": "it is packed in an unusual way; make the zip archive with the usual method, deflate",
+    "nested": "an archive inside an archive is not opened; upload it by itself",
+    "bomb": "it would unpack to more than a hundred times its size, which text does not",
+    "too_many": "at most {limit} files can be uploaded at once; upload the rest after that",
+    "too_much": "unpacked, an upload may have {limit} MB at most; upload the rest after that",
+    "not_written": "it could not be written to the disk of the server",
+    "not_indexed": "it could not be indexed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """How much one upload may hold."""
+
+    max_bytes: int = 50 * 2**20
+    max_files: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An article that can be kept: ``name`` as its sender calls it, ``file`` as it is called here."""
+
+    name: str
+    file: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that is not taken, and why; ``limit`` is the number in the reason, if it names one."""
+
+    name: str
+    reason: Reason
+    limit: int | None = None
+
+
+def explain(reason: Reason, limit: int | None = None) -> str:
+    """The reason in English.
+
+    >>> explain("too_large", 10)
+    'an article may have 10 MB at most'
+    """
+    return REASONS[reason].format(limit=limit)
+
+
+def safe_name(name: str) -> str:
+    """The name under which an upload is kept: its last part alone, without what no reader can see.
+
+    >>> safe_name("../../etc/Straße\\n.md"), safe_name("C:\\\\news\\\\新闻?.md"), safe_name("..")
+    ('Straße.md', '新闻_.md', '..')
+    """
+    last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
+    visible = "".join(c for c in last if c.isspace() or unicodedata.category(c)[0] != "C")
+    path = PurePosixPath(" ".join(_FORBIDDEN.sub("_", visible).split()))
+    stem, suffix = path.name.removesuffix(path.suffix).rstrip(), path.suffix
+    encoded = stem.encode()
+    if len(encoded) > MAX_STEM:  # two long names that begin alike stay two
+        stem = encoded[:MAX_STEM].decode(errors="ignore") + "-" + hashlib.blake2b(encoded, digest_size=4).hexdigest()
+    return stem + suffix
+
+
+def unpack(files: Sequence[tuple[str, bytes]], limits: UploadLimits) -> list[Incoming | Refused]:
+    """The articles of an upload, archives opened, each checked; no two of those taken have the same file name."""
+    found: list[Incoming | Refused] = []
+    for name, data in files:
+        if len(found) >= limits.max_files:
+            found.append(Refused(_shown(name), "too_many", limits.max_files))
+        elif safe_name(name).lower().endswith(ARCHIVE):
+            found += _opened(_shown(name), data, limits, taken=found)
+        else:
+            found.append(_checked(_shown(name), safe_name(name), data))
+    return _told_apart(found)
+
+
+def _shown(name: str) -> str:
+    """A name as it can be shown and sent: on one line, without characters that are none."""
+    return " ".join(name.encode("utf-8", "replace").decode().split())[:300] or "?"
+
+
+def _checked(name: str, file: str, data: bytes) -> Incoming | Refused:
+    """The file, if an article can be made of it."""
+    if len(data) > MAX_BYTES:
+        return Refused(name, "too_large", MAX_BYTES // 2**20)
+    reason = _wrong_name(file) or _wrong_content(file, data)
+    return Refused(name, reason) if reason else Incoming(name, file, data)
+
+
+def _wrong_name(file: str) -> Reason | None:
+    if not any(c.isalnum() for c in file):
+        return "name"
+    if file.startswith("."):
+        return "hidden"
+    if file.lower().endswith(ARCHIVE):
+        return "nested"
+    return None if file.lower().endswith(SUFFIXES) else "suffix"
+
+
+def _wrong_content(file: str, data: bytes) -> Reason | None:
+    if not data.strip():
+        return "empty"
+    try:
+        text, _ = decode(data)
+    except ArticleError:
+        return "not_text"
+    try:
+        parse_article(text, "", file)
+    except ArticleError:
+        return "no_text"
+    return None
+
+
+def _told_apart(found: list[Incoming | Refused]) -> list[Incoming | Refused]:
+    """Files of different folders may have the same name: the later ones are numbered, unless they are the same."""
+    contents: dict[str, bytes] = {}
+    apart: list[Incoming | Refused] = []
+    for one in found:
+        if isinstance(one, Incoming):
+            path, number, file = PurePosixPath(one.file), 1, one.file
+            while contents.setdefault(file, one.data) != one.data:
+                number += 1
+                file = f"{path.stem} ({number}){path.suffix}"
+            apart.append(replace(one, file=file))
+        else:
+            apart.append(one)
+    return apart
+
+
+# --- Archives ----------------------------------------------------------------------------------------------
+
+
+def _opened(
+    name: str, data: bytes, limits: UploadLimits, taken: Sequence[Incoming | Refused]
+) -> list[Incoming | Refused]:
+    """The files of an archive, of which there may be as many as are left of the limit."""
+    if data.count(_DIRECTORY_ENTRY) > 20 * limits.max_files + 1000:  # else reading the mere list could fill the memory
+        return [Refused(name, "too_many", limits.max_files)]
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = [e for e in archive.infolist() if not e.is_dir() and not e.filename.startswith(_BESIDE)]
+            if not entries:
+                return [Refused(name, "empty_archive")]
+            if len(entries) + len(taken) > limits.max_files:
+                return [Refused(name, "too_many", limits.max_files)]
+            room = UNPACKED * limits.max_bytes - sum(len(one.data) for one in taken if isinstance(one, Incoming))
+            return list(_entries(name, archive, entries, room, UNPACKED * limits.max_bytes // 2**20))
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, ValueError, NotImplementedError):
+        return [Refused(name, "broken_archive")]
+
+
+def _entries(
+    name: str, archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo], room: int, megabytes: int
+) -> Iterator[Incoming | Refused]:
+    for entry in entries:
+        path = _name_of(entry)
+        shown, file = f"{name}/{_shown(path)}", safe_name(path)
+        if reason := _wrong_name(file) or _wrong_packing(entry):
+            yield Refused(shown, reason)
+            continue
+        if room <= 0:
+            yield Refused(shown, "too_much", megabytes)
+            continue
+        # Never all of it: what an entry says of its own size may be a lie.
+        data = _read(archive, entry, min(MAX_BYTES, room) + 1)
+        if data is None:
+            yield Refused(shown, "broken_archive")
+        elif len(data) > MAX_RATIO * max(1, entry.compress_size) and len(data) > RATIO_FROM:
+            yield Refused(shown, "bomb")
+        elif room < len(data) <= MAX_BYTES:
+            yield Refused(shown, "too_much", megabytes)
+        else:
+            yield _checked(shown, file, data)
+        room -= len(data or b"")
+
+
+def _wrong_packing(entry: zipfile.ZipInfo) -> Reason | None:
+    if entry.flag_bits & 1:
+        return "encrypted"
+    # The module unpacks the other methods by the block, however much comes of one.
+    return None if entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) else "compression"
+
+
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes | None:
+    """So many bytes of an entry at most; None when it is damaged."""
+    try:
+        with archive.open(entry) as file:
+            return file.read(limit)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError):
+        return None
+
+
+def _name_of(entry: zipfile.ZipInfo) -> str:
+    """The path of an entry. Where the archive does not say that it is UTF-8, it is that or GB 2312, or it stays.
+
+    >>> _name_of(zipfile.ZipInfo("新闻.md".encode("gb2312").decode("cp437")))
+    '新闻.md'
+    """
+    if entry.flag_bits & 0x800 or entry.filename.isascii():
+        return entry.filename
+    try:
+        raw = entry.filename.encode("cp437")  # which is how it was read
+    except UnicodeEncodeError:
+        return entry.filename
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("gb18030", "replace") if _GB_2312.fullmatch(raw) else entry.filename

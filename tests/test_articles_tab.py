@@ -1,0 +1,123 @@
+"""What happens in the tab of articles when someone adds or removes, without a browser."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from web_fakes import HandMadeAssistant
+
+from rag.errors import ForeignArticleError, LibraryError, LockedError, RagError
+from rag.ingestion import Step
+from rag.library import Added
+from rag.types import ArticleSummary
+from rag.web.gradio_setup import gr
+from rag.web.library_list import ANY
+from rag.web.library_tab import Shelves
+
+ALL = ("", "newest", ANY, ANY)
+
+
+class Librarian(HandMadeAssistant):
+    """Takes whatever comes, step by step as it is let; ``fault`` is raised instead."""
+
+    def __init__(self, fault: Exception | None = None) -> None:
+        super().__init__()
+        self.fault = fault
+        self.taken: list[tuple[str, bytes]] = []
+        self.may_go_on = threading.Event()
+
+    def add(self, files: Sequence[tuple[str, bytes]], progress: Step | None = None) -> list[Added]:
+        if self.fault:
+            raise self.fault
+        assert progress
+        self.taken = list(files)
+        progress("cats.md", 1, 4)
+        assert self.may_go_on.wait(20)
+        return [Added(name, "added", article_id="cats") for name, _ in files]
+
+    def remove(self, article_id: str) -> Path:
+        if self.fault:
+            raise self.fault
+        return Path("removed")
+
+    def articles(self) -> list[ArticleSummary]:
+        if isinstance(self.fault, LibraryError):
+            raise self.fault
+        return super().articles()
+
+
+def request(lang: str = "en") -> gr.Request:
+    return cast("gr.Request", SimpleNamespace(headers={"accept-language": lang}))
+
+
+def uploaded(folder: Path, name: str, content: bytes, orig_name: str | None = None) -> dict[str, Any]:
+    """A file as Gradio hands it over: in a folder of its own."""
+    path = folder / name / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    return {"path": str(path), "orig_name": orig_name}
+
+
+def test_an_upload_is_followed_step_by_step_and_nothing_of_it_stays_behind(tmp_path: Path) -> None:
+    librarian = Librarian()
+    files = [uploaded(tmp_path, "a.md", b"A", "Straße: 1.md"), uploaded(tmp_path, "b.md", b"B")]
+    states = Shelves(librarian).add([*files, files[1]], *ALL, request("de"))
+    box, told, _ = next(states)
+    assert box is None
+    assert "Wird hinzugefügt" in told
+    assert list(tmp_path.iterdir()) == []
+    _, told, _ = next(states)
+    assert "1 von 4 gelesen: cats.md" in told
+    assert "width:25%" in told
+    librarian.may_go_on.set()
+    _, told, listed = next(states)
+    assert "3 aufgenommen, 0 nicht aufgenommen" in told
+    assert "Von Katzen" in listed
+    assert librarian.taken == [("Straße: 1.md", b"A"), ("b.md", b"B"), ("b.md", b"B")]
+    assert next(states, None) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (LockedError("/secret is in use by process 7"), "The articles are being indexed"),
+        (RagError("/secret"), "That did not work"),
+        (OSError("/secret"), "That did not work"),
+    ],
+)
+def test_a_fault_while_adding_is_told_plainly(tmp_path: Path, fault: Exception, message: str) -> None:
+    *_, (_, told, _) = Shelves(Librarian(fault)).add([uploaded(tmp_path, "a.md", b"A")], *ALL, request())
+    assert message in told
+    assert "secret" not in told
+
+
+def test_a_file_that_is_gone_before_it_was_taken_is_told(tmp_path: Path) -> None:
+    librarian = Librarian()
+    librarian.may_go_on.set()
+    files = [{"path": str(tmp_path / "gone" / "x.md")}, uploaded(tmp_path, "a.md", b"A")]
+    *_, (_, told, _) = Shelves(librarian).add(files, *ALL, request())
+    assert "1 taken, 1 not taken" in told
+    assert "x.md" in told
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (ForeignArticleError("/secret"), "indexed from another folder"),
+        (LockedError("/secret"), "being indexed"),
+        (RagError("/secret"), "did not work"),
+    ],
+)
+def test_an_article_that_cannot_be_removed_stays_open(fault: Exception, message: str) -> None:
+    *stays, question, told, listed = Shelves(Librarian(fault)).remove("cats 3", *ALL, request())
+    assert [*stays, told, listed] == [gr.skip()] * 6
+    assert message in question
+
+
+def test_a_list_that_cannot_be_read_says_so() -> None:
+    assert "cannot be searched" in Shelves(Librarian(LibraryError("/secret"))).find(*ALL, request())
