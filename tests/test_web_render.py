@@ -153,7 +153,7 @@ def test_disagreeing_sources_are_named() -> None:
 def test_a_refusal_shows_its_message_and_no_source() -> None:
     refused = make_refusal("<b>天气</b>？", "zh")
     assert render_answer(refused, "1-r", "en") == (
-        '<div class="refusal" lang="zh"><p>这些文章没有回答这个问题。</p></div>'
+        '<div class="refusal"><p lang="zh">这些文章没有回答这个问题。</p></div>'
     )
     assert render_sources(refused, "1-r", "en") == render_no_sources("1-r", "en")
     assert "article" not in render_sources(refused, "1-r", "en")

@@ -15,8 +15,8 @@ from rag.links import checked_url
 from rag.markup import without_comments
 from rag.metadata import read_front_matter
 from rag.types import ArticleSummary, ArticleView, Lang, Passage
+from rag.web.beside import host_of
 from rag.web.prose import to_html, to_plain
-from rag.web.render import host_of
 from rag.web.strings import LANG_NAMES, TEXTS, format_date, format_number
 
 MAX_LISTED = 200  # more than anyone reads; who looks for another one searches

@@ -13,12 +13,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
-from urllib.parse import urlsplit
 
-from rag.links import checked_url
 from rag.types import Answer, Citation, Health, Lang, Said, Sentence
+from rag.web.beside import facts_of, origin_of, render_also_found, render_dropped, render_nearest
 from rag.web.prose import to_html, to_plain
-from rag.web.strings import LANG_NAMES, TEXTS, format_cost, format_date, format_duration, format_number
+from rag.web.strings import TEXTS, format_cost, format_duration, format_number
 
 _TOOLTIP_CHARS = 240
 
@@ -68,8 +67,9 @@ def render_answer(answer: Answer, anchor: str, lang: Lang) -> str:
     """An answer with its citations as links to their cards, or a refusal."""
     if answer.refusal is not None:
         message = _lines(answer.refusal.message)
-        understood = _understood(answer, lang)
-        return f'<div class="refusal" lang="{answer.question_lang}"><p>{message}</p>{understood}</div>'
+        spoken = f'<p lang="{answer.question_lang}">{message}</p>'
+        beside = _understood(answer, lang) + render_nearest(answer, lang) + render_dropped(answer.dropped, lang)
+        return f'<div class="refusal">{spoken}{beside}</div>'
     citations = {citation.number: citation for citation in answer.citations}
     linked: set[int] = set()
     sentences = " ".join(
@@ -78,7 +78,7 @@ def render_answer(answer: Answer, anchor: str, lang: Lang) -> str:
     return (
         f'<div class="answer"><p lang="{answer.question_lang}">{sentences}</p>'
         f"{_disagreements(answer, citations, anchor, linked, lang)}{_understood(answer, lang)}"
-        f'<p class="note">{escape(_note(answer, lang))}</p></div>'
+        f'<p class="note">{escape(_note(answer, lang))}</p>{render_dropped(answer.dropped, lang)}</div>'
     )
 
 
@@ -92,7 +92,10 @@ def render_so_far(said: Sequence[Said], anchor: str, lang: Lang) -> str:
 
 def render_sources(answer: Answer, anchor: str, lang: Lang) -> str:
     """The cards of an answer's citations, for the panel beside the conversation."""
-    return render_cards(answer.question, answer.citations, anchor, lang, asked_in=answer.question_lang)
+    cards = render_cards(answer.question, answer.citations, anchor, lang, asked_in=answer.question_lang)
+    return (
+        cards.removesuffix("</section>") + render_also_found(answer, lang) + "</section>" if answer.citations else cards
+    )
 
 
 def render_cards(
@@ -167,9 +170,6 @@ def _note(answer: Answer, lang: Lang) -> str:
         notes.append(texts["tokens"].format(**{name: format_number(count, lang) for name, count in spent.items()}))
         if answer.usage.cost is not None:
             notes.append(texts["cost"].format(cost=format_cost(answer.usage.cost, lang)))
-    if answer.dropped:
-        count = len(answer.dropped)
-        notes.append(texts["dropped_one" if count == 1 else "dropped_many"].format(count=count))
     if answer.note:
         notes.insert(0, answer.note)
     return " ".join(notes)
@@ -183,22 +183,10 @@ def _card(citation: Citation, anchor: str, lang: Lang) -> str:
         f'<article class="card" id="source-{anchor}-{number}" tabindex="-1">'
         f'<h3><a class="number" href="#cite-{anchor}-{number}" title="{back}">[{number}]</a> '
         f'<span class="title">{to_html(citation.title)}</span></h3>'
-        f'<p class="meta">{_meta(citation, lang)}</p>'
+        f'<p class="meta">{facts_of(citation, lang)}</p>'
         f'<blockquote lang="{citation.lang}">{_passage(citation)}</blockquote>'
-        f'<p class="open">{_origin(citation, lang)}</p></article>'
+        f'<p class="open">{origin_of(citation, lang)}</p></article>'
     )
-
-
-def _meta(citation: Citation, lang: Lang) -> str:
-    """Outlet, date, language, heading and kind, as far as they are known."""
-    facts = [
-        ("outlet", citation.author or host_of(checked_url(citation.url))),
-        ("date", format_date(citation.date, lang) if citation.date else ""),
-        ("lang", LANG_NAMES[citation.lang]),
-        ("heading", to_plain(citation.heading or "")),
-        ("kind", TEXTS[lang]["qa"] if citation.kind == "qa" else ""),
-    ]
-    return " · ".join(f'<span class="{name}">{escape(value)}</span>' for name, value in facts if value)
 
 
 def _passage(citation: Citation) -> str:
@@ -208,17 +196,3 @@ def _passage(citation: Citation) -> str:
     if start >= 0 and citation.passage[start:end] == citation.quote:
         return to_html(citation.passage, (start, end))
     return to_html(citation.passage)
-
-
-def _origin(citation: Citation, lang: Lang) -> str:
-    texts = TEXTS[lang]
-    url = checked_url(citation.url)
-    if url is None:
-        return f'<span class="file">{escape(texts["file"].format(file=citation.file))}</span>'
-    label = escape(texts["open_article"].format(host=host_of(url)))
-    return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{label}</a>'
-
-
-def host_of(url: str | None) -> str:
-    """The host of a link as people call it; nothing for no link."""
-    return (urlsplit(url).hostname or "").removeprefix("www.") if url else ""
