@@ -79,7 +79,7 @@ quality: install ## print the figures of docs/quality.md anew and write them the
 claims: install ## print which claims the gate keeps into the documents (a few minutes)
 	$(BIN)/python docs/gate.py
 
-sheet: $(VENV)/.tests ## ask a small model 120 questions and write docs/llm-sheet.md (about half an hour)
+sheet: $(VENV)/.tests ## ask a small model 60 questions and write docs/llm-sheet.md (a quarter of an hour)
 	$(BIN)/python docs/sheet.py
 
 screenshots: $(VENV)/.tests ## take the pictures of the documentation anew

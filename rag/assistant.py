@@ -25,6 +25,7 @@ from rag.types import (
     ArticleView,
     Filters,
     Health,
+    Lang,
     Passage,
     RefusalReason,
     Sent,
@@ -185,6 +186,17 @@ class Assistant:
         return ArticleView(
             summary, text, tuple(sorted(passages, key=lambda passage: passage.start)), offered_questions(text)
         )
+
+    def examples(self, lang: Lang, count: int = 4) -> list[str]:
+        """Questions in a language that articles answer themselves, one of each, of the newest articles first."""
+        found: list[str] = []
+        for summary in self._store.summaries():
+            if len(found) == count:
+                break
+            if summary.qa_pairs and lang in summary.langs:
+                offered = offered_questions(self._store.text(summary.id) or "")
+                found += [question.text for question in offered if question.lang == lang][:1]
+        return found
 
     def add(self, files: Sequence[tuple[str, bytes]], progress: Step | None = None) -> list[Added]:
         """Take files (name and content, zip archives among them) into the articles; they can be searched at once.

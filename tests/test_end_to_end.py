@@ -18,8 +18,8 @@ from rag.assistant import Assistant
 from rag.citations import support
 from rag.errors import LockedError
 from rag.sentences import ends_complete
-from rag.text import plain
-from rag.types import Answer
+from rag.text import identify, plain
+from rag.types import Answer, Lang
 
 FT = "https://ft.com/content/cf4918c5-071c-42dc-b053-d45f2e1809e1"
 
@@ -231,3 +231,14 @@ def test_many_may_ask_while_articles_come_and_go(tmp_path: Path, write: Callable
         assert opened.health().articles == 3
     finally:
         opened.close()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en", "de"])
+def test_the_examples_are_questions_in_that_language_which_the_articles_answer(
+    assistant: Assistant, lang: Lang
+) -> None:
+    examples = assistant.examples(lang)
+    assert 2 <= len(set(examples)) <= 4
+    for question in examples:
+        assert identify(question)[0] == lang
+        assert assistant.ask(question).answered

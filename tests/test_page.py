@@ -227,6 +227,28 @@ def test_a_question_that_is_too_long_is_explained_and_stays_in_the_box(
     assert hand_made.asked == []
 
 
+def test_a_slash_brings_the_reader_back_to_the_question_box(hand_made_site: str, open_page: OpenPage) -> None:
+    page = open_page(hand_made_site, locale="de-DE")
+    box = page.locator("#question textarea")
+    page.locator("#masthead").click()
+    page.keyboard.press("/")
+    expect(box).to_be_focused()
+    expect(box).to_have_value("")
+    page.keyboard.press("/")
+    expect(box).to_have_value("/")  # typed, where there is something to type in
+
+
+def test_a_question_that_an_article_answers_can_be_asked_with_two_clicks(
+    hand_made_site: str, open_page: OpenPage
+) -> None:
+    page = open_page(hand_made_site, locale="de-DE")
+    expect(page.locator("#chat .welcome")).to_contain_text("Zum Beispiel:")
+    page.get_by_text("Was fraß die Katze?").click()
+    expect(page.locator("#question textarea")).to_have_value("Was fraß die Katze?")
+    page.locator("#ask").click()
+    expect(page.locator("#chat .answer")).to_contain_text("Die Katze fraß 3 Mäuse.")
+
+
 def test_everything_works_by_keyboard(hand_made_site: str, open_page: OpenPage) -> None:
     page = open_page(hand_made_site)
     expect(page.locator("#question textarea")).to_be_focused()

@@ -218,6 +218,9 @@ class HandMadeAssistant(Assistant):
     def articles(self) -> list[ArticleSummary]:
         return [SUMMARY]
 
+    def examples(self, lang: Lang, count: int = 4) -> list[str]:
+        return ["Was fraß die Katze?"] if lang == "de" else []
+
     def article(self, article_id: str) -> tuple[ArticleSummary, str] | None:
         return (SUMMARY, TEXT) if article_id == SUMMARY.id else None
 

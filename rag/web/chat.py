@@ -31,6 +31,7 @@ from rag.web.render import (
     render_question,
     render_so_far,
     render_sources,
+    render_welcome,
 )
 from rag.web.streaming import updates
 from rag.web.strings import LANG_NAMES, TEXTS
@@ -77,13 +78,16 @@ class Chat:
     def greet(self, request: gr.Request) -> tuple[Any, ...]:
         """On load: what there is to answer from, and what stands where an answer will be."""
         lang = reader_lang(request)
+        examples: list[str] = []
         try:
             found = self._assistant.health()
             health = found if found.status == "ok" else None
+            if health:
+                examples = self._assistant.examples(lang)
         except RagError as error:
             log.warning("no health: %s", error)
             health = None
-        welcome = gr.update(placeholder=render_notice(TEXTS[lang]["welcome"]))
+        welcome = gr.update(placeholder=render_welcome(examples, lang))
         return render_masthead(health, lang), welcome, render_no_sources("0", lang)
 
     async def reply(

@@ -83,6 +83,17 @@
     true,
   );
 
+  // A slash brings whoever reads back to the question box.
+  document.addEventListener("keydown", (event) => {
+    const at = event.target instanceof Element ? event.target : document.body;
+    const typing = at.closest("input, textarea, select, [contenteditable]");
+    const box = document.querySelector("#question textarea");
+    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey || !box) return;
+    event.preventDefault();
+    document.querySelector("#tab-chat-button")?.click();
+    requestAnimationFrame(() => box.focus());
+  });
+
   // Whoever has a keyboard can type at once; on a phone the keyboard would cover half the page.
   let focused = !matchMedia("(pointer: fine)").matches;
   const focus = () => {

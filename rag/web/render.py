@@ -63,6 +63,14 @@ def render_notice(message: str) -> str:
     return f'<div class="notice">{_lines(message)}</div>'
 
 
+def render_welcome(examples: Sequence[str], lang: Lang) -> str:
+    """What stands where answers will be: in which languages to ask, and questions that the articles answer."""
+    texts = TEXTS[lang]
+    items = "".join(f'<li><a class="offered" href="#question">{escape(to_plain(one))}</a></li>' for one in examples)
+    offered = f'<p>{escape(texts["examples"])}</p><ul lang="{lang}">{items}</ul>' if examples else ""
+    return f'<div class="notice welcome"><p>{escape(texts["welcome"])}</p>{offered}</div>'
+
+
 def render_answer(answer: Answer, anchor: str, lang: Lang) -> str:
     """An answer with its citations as links to their cards, or a refusal."""
     if answer.refusal is not None:
