@@ -210,3 +210,11 @@ def test_what_is_worded_freely_needs_a_second_opinion(judge: SupportJudge, said:
     text = "The plant in Derby will close in May. The company said its region would get help."
     verdict = judge.judge(said, "en", passage("en", text))
     assert isinstance(verdict, Unsupported) or not verdict.certain
+
+
+def test_a_chinese_word_with_a_wrong_character_is_never_certain(judge: SupportJudge) -> None:
+    text = "下一步要测定新粒子的各种性质，判断它究竟是标准模型预言的希格斯玻色子，还是某种更陌生的粒子。"
+    said = text.replace("陌生", "陌大").replace("预言", "预訂")
+    verdict = judge.judge(said, "zh", passage("zh", text))
+    assert isinstance(verdict, Unsupported) or not verdict.certain
+    assert judge.judge(text, "zh", passage("zh", text)) == Supported(0, len(text), 1.0)

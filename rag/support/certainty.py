@@ -117,9 +117,12 @@ def _new(c: Comparison) -> float:
 
 def _names_a_stranger(c: Comparison) -> bool:
     """Whether the claim names somebody or something that the passage does not, or begins with a word that may be such
-    a name: an English one at the head of a sentence looks like any other word there."""
+    a name: an English one at the head of a sentence looks like any other word there. A Chinese word with a wrong
+    character looks like one, too, and is like none of the passage: there every word of more than one is looked at."""
     told = c.told(("content", "name", "place"))
     doubtful = [i for i in told if c.said.words[i].kind == "name" and not c.said.is_title(i)]
+    if c.said.lang == "zh":
+        doubtful = [i for i in told if len(c.said.words[i].text) > 1]
     if told and c.said.words[told[0]].text[0].isupper():
         doubtful.append(told[0])
     named = [(c.said.words[i].text.casefold(), float(c.near[i].max())) for i in doubtful]
