@@ -78,6 +78,8 @@ def test_a_probe_of_which_nothing_is_heard_holds_the_others_for_a_pause_only(cir
     fail(circuit, 3)
     clock.now += 30
     with circuit.call():
+        with pytest.raises(ChatModelError):
+            call(circuit)
         clock.now += 30
         call(circuit)
 
