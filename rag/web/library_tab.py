@@ -27,7 +27,7 @@ from rag.web.library_render import (
     render_results,
 )
 from rag.web.prose import to_plain
-from rag.web.render import render_masthead
+from rag.web.frame import render_masthead
 from rag.web.strings import LANG_NAMES, TEXTS
 
 log = logging.getLogger(__name__)

@@ -1,91 +1,106 @@
-// What Gradio leaves open on our page. Loaded as a script of the document; it needs no eval.
+// What all scripts of the page share, and what Gradio leaves open. Runs before anything of Gradio does; needs no eval.
 (() => {
   "use strict";
 
+  // The reader's language: the one that was chosen, else the browser's. Gradio takes it from the browser, so it is
+  // told there. The server reads the same cookie.
+  const cookie = document.cookie.split("; ").find((one) => one.startsWith(`${ask.cookie}=`));
+  const chosen = cookie?.split("=")[1];
+  if (chosen in ask.words) {
+    Object.defineProperty(navigator, "language", { get: () => chosen });
+    Object.defineProperty(navigator, "languages", { get: () => [chosen] });
+  }
+  const spoken = [navigator.language, ...navigator.languages].map((one) => one.slice(0, 2).toLowerCase());
+  ask.lang = spoken.find((lang) => lang in ask.words) ?? "en";
+  ask.word = (name) => ask.words[ask.lang][name];
+
+  // The scripts look at the page whenever it changes: Gradio draws it piece by piece, and again.
+  const looks = [];
+  ask.look = (look) => looks.push(look);
+  const observe = () =>
+    new MutationObserver(() => looks.forEach((look) => look())).observe(document.documentElement, {
+      childList: true,
+      subtree: true,
+      characterData: true,
+      attributes: true,
+      attributeFilter: ["aria-label"],
+    });
+  observe();
+
+  // Clicks on what the server wrote into the page. Gradio's own parts have handlers of their own.
+  ask.click = (selector, act) =>
+    document.addEventListener(
+      "click",
+      (event) => {
+        const hit = event.target instanceof Element && event.target.closest(selector);
+        if (!hit) return;
+        if (act(hit, event) !== false) event.preventDefault();
+      },
+      true,
+    );
+
+  // Type into a text box of Gradio's, as a person would. A number in front makes each wish a change.
+  ask.type = (id, text) => {
+    const box = document.querySelector(`#${id} textarea, #${id} input`);
+    if (!box) return null;
+    box.value = text;
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+    return box;
+  };
+  let wishes = 0;
+  ask.wish = (id, text) => ask.type(id, text.replace("#", String((wishes += 1))));
+
+  // Ask a question: Gradio takes what was typed when it has drawn it.
+  ask.question = (text) => {
+    document.querySelector("#tab-chat-button")?.click();
+    const box = ask.type("question", text);
+    requestAnimationFrame(() => {
+      box?.focus({ preventScroll: true });
+      document.querySelector("#ask")?.click();
+    });
+  };
+  ask.click("a.offered", (link) => ask.question(link.textContent));
+
+  ask.click("a.lang", (link) => {
+    document.cookie = `${ask.cookie}=${link.lang}; path=/; max-age=31536000; SameSite=Lax`;
+    location.reload();
+  });
+
   // Gradio reads a message's source to screen readers, tags and all; without its label they read the message.
-  const unlabel = () => {
+  ask.look(() => {
     for (const message of document.querySelectorAll("#chat [data-testid][aria-label]")) {
       message.removeAttribute("aria-label");
     }
-  };
+  });
 
   // What follows a rating or an upload is read out when it appears.
-  const announce = () => {
-    for (const told of document.querySelectorAll("#feedback-told, #articles-told")) {
+  ask.look(() => {
+    for (const told of document.querySelectorAll("#feedback-told, #articles-told, #followups")) {
       told.setAttribute("aria-live", "polite");
     }
-  };
+  });
 
-  // The panel holds the sources of one answer. Those of earlier answers are kept here, and come back when one of
-  // their citations is followed.
-  const kept = new Map();
-  const keep = () => {
-    const shown = document.querySelector("#sources .sources");
-    if (shown?.querySelector(".card")) kept.set(shown.id, shown.innerHTML);
-  };
-  const restore = (target) => {
-    const shown = document.querySelector("#sources .sources");
-    const id = target.replace(/^source-/, "sources-").replace(/-\d+$/, "");
-    if (shown && !document.getElementById(target) && kept.has(id)) {
-      shown.innerHTML = kept.get(id);
-      shown.id = id;
+  // Days are chosen from the browser's calendar, in its own way of writing them.
+  ask.look(() => {
+    for (const box of document.querySelectorAll("#filter-from input, #filter-to input")) {
+      if (box.type !== "date") box.type = "date";
     }
-  };
-  document.addEventListener(
-    "click",
-    (event) => {
-      const link = event.target instanceof Element && event.target.closest("a.cite");
-      if (link) restore(link.getAttribute("href").slice(1));
-    },
-    true,
-  );
+  });
 
-  // The tab of articles: a title opens its article, a question that the article offers goes into the box of the chat.
-  const type = (box, text) => {
-    box.value = text;
-    box.dispatchEvent(new Event("input", { bubbles: true }));
-  };
-  let clicks = 0;
-  let wanted = ""; // the id of the article that was clicked and is not there yet
-  const open = (link) => {
-    const box = document.querySelector("#articles-open textarea, #articles-open input");
-    if (!box) return;
-    wanted = link.hash.slice(1);
-    clicks += 1;
-    type(box, `${wanted.slice("article-".length)} ${clicks}`);
-    arrive();
-  };
-  const arrive = () => {
-    const article = wanted ? document.querySelector("#article .reading") : null;
-    if (!article || article.id !== wanted) return;
-    wanted = "";
-    const desk = document.querySelector("#desk"); // scrolls by itself, or on a phone with the page
-    desk.scrollTop = 0;
-    desk.scrollIntoView();
-    article.focus({ preventScroll: true });
-  };
-  const offer = (link) => {
-    const box = document.querySelector("#question textarea");
-    if (!box) return;
-    document.querySelector("#tab-chat-button")?.click();
-    type(box, link.textContent);
-    requestAnimationFrame(() => box.focus());
-  };
-  document.addEventListener(
-    "click",
-    (event) => {
-      const link = event.target instanceof Element && event.target.closest("a.open-article, a.offered");
-      if (!link) return;
-      event.preventDefault();
-      if (link.classList.contains("offered")) offer(link);
-      else open(link);
-    },
-    true,
-  );
+  ask.click("button.chip", (chip) => {
+    const [, field, index] = chip.id.match(/^chip-(.+)-(\d+)$/);
+    ask.type("filters-drop", `${field} ${index}`);
+  });
 
-  // A slash brings whoever reads back to the question box.
+  // A slash brings whoever reads back to the question box; Escape closes what is open.
   document.addEventListener("keydown", (event) => {
     const at = event.target instanceof Element ? event.target : document.body;
+    if (event.key === "Escape") {
+      const open = at.closest("#tools details[open]");
+      open?.removeAttribute("open");
+      open?.querySelector("summary").focus();
+      return;
+    }
     const typing = at.closest("input, textarea, select, [contenteditable]");
     const box = document.querySelector("#question textarea");
     if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey || !box) return;
@@ -93,27 +108,37 @@
     document.querySelector("#tab-chat-button")?.click();
     requestAnimationFrame(() => box.focus());
   });
+  document.addEventListener("click", (event) => {
+    for (const open of document.querySelectorAll("#tools details[open]")) {
+      if (!open.contains(event.target)) open.removeAttribute("open");
+    }
+  });
+
+  // A new question goes to the top, and stays there while its answer comes, unless its reader scrolls.
+  let newest = "";
+  let following = false;
+  ask.look(() => {
+    const asked = [...document.querySelectorAll("#chat .asked")].pop();
+    const now = asked ? `${asked.id} ${asked.textContent}` : "";
+    if (now !== newest) following = true;
+    newest = now;
+    if (!asked || !following) return;
+    const reading = document.querySelector("#reading"); // scrolls by itself, or on a phone with the page
+    const above = asked.getBoundingClientRect().top - reading.getBoundingClientRect().top;
+    if (getComputedStyle(reading).overflowY === "auto") reading.scrollTop += above;
+    else asked.scrollIntoView({ block: "start" });
+  });
+  for (const scrolled of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+    document.addEventListener(scrolled, () => (following = false), { passive: true });
+  }
 
   // Whoever has a keyboard can type at once; on a phone the keyboard would cover half the page.
   let focused = !matchMedia("(pointer: fine)").matches;
-  const focus = () => {
+  ask.look(() => {
     const box = focused ? null : document.querySelector("#question textarea");
     if (box) {
       box.focus();
       focused = true;
     }
-  };
-
-  new MutationObserver(() => {
-    unlabel();
-    announce();
-    keep();
-    arrive();
-    focus();
-  }).observe(document.documentElement, {
-    childList: true,
-    subtree: true,
-    attributes: true,
-    attributeFilter: ["aria-label"],
   });
 })();

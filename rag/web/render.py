@@ -14,12 +14,11 @@ import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from rag.types import Answer, Citation, Health, Lang, Said, Sentence
+from rag.types import Answer, Citation, Lang, Said, Sentence
 from rag.web.beside import facts_of, origin_of, render_also_found, render_dropped, render_nearest
+from rag.web.frame import lines
 from rag.web.prose import to_html, to_plain
 from rag.web.strings import TEXTS, format_cost, format_duration, format_number
-
-_TOOLTIP_CHARS = 240
 
 
 def make_anchor(number: int, answer_id: str) -> str:
@@ -31,50 +30,15 @@ def make_anchor(number: int, answer_id: str) -> str:
     return f"{number}-{re.sub(r'[^A-Za-z0-9_]', '', answer_id)[:16]}"
 
 
-def render_masthead(health: Health | None, lang: Lang, *, loading: bool = False) -> str:
-    """The head of the page: its name, how many articles it answers from (None: it cannot, now), and how far their
-    second reading is while it goes on."""
-    texts = TEXTS[lang]
-    tagline = texts["unavailable"] if health is None else texts["tagline"].format(articles=health.articles)
-    if health and health.refined is not None and health.refined < health.passages:
-        tagline += " " + texts["refining"].format(refined=health.refined, passages=health.passages)
-    lines = ["&nbsp;"] if loading else [escape(tagline), *(escape(line) for line in _sent(health, lang))]
-    shown = "".join(f'<p lang="{lang}">{line}</p>' for line in lines)
-    return f'<header class="masthead"><h1>Ask the Articles</h1>{shown}</header>'
-
-
-def _sent(health: Health | None, lang: Lang) -> list[str]:
-    """What leaves the server, and whether its model is well."""
-    if health is None:
-        return []
-    texts = TEXTS[lang]
-    lines = [texts[f"sent_{one.what}"].format(to=one.to, model=one.model) for one in health.sent]
-    resting = [texts["model_resting"]] if health.model_resting else []
-    return [" ".join([*resting, *(lines or [texts["sent_nothing"]])])]
-
-
-def render_question(question: str) -> str:
-    """A question as it was typed."""
-    return f'<div class="asked">{_lines(question)}</div>'
-
-
-def render_notice(message: str) -> str:
-    """A message of the page itself: that it is searching, has stopped, or could not answer."""
-    return f'<div class="notice">{_lines(message)}</div>'
-
-
-def render_welcome(examples: Sequence[str], lang: Lang) -> str:
-    """What stands where answers will be: in which languages to ask, and questions that the articles answer."""
-    texts = TEXTS[lang]
-    items = "".join(f'<li><a class="offered" href="#question">{escape(to_plain(one))}</a></li>' for one in examples)
-    offered = f'<p>{escape(texts["examples"])}</p><ul lang="{lang}">{items}</ul>' if examples else ""
-    return f'<div class="notice welcome"><p>{escape(texts["welcome"])}</p>{offered}</div>'
+def render_question(question: str, number: int) -> str:
+    """A question as it was typed, with its number in the conversation."""
+    return f'<div class="asked" id="asked-{number}">{lines(question)}</div>'
 
 
 def render_answer(answer: Answer, anchor: str, lang: Lang) -> str:
     """An answer with its citations as links to their cards, or a refusal."""
     if answer.refusal is not None:
-        message = _lines(answer.refusal.message)
+        message = lines(answer.refusal.message)
         spoken = f'<p lang="{answer.question_lang}">{message}</p>'
         beside = _understood(answer, lang) + render_nearest(answer, lang) + render_dropped(answer.dropped, lang)
         return f'<div class="refusal">{spoken}{beside}</div>'
@@ -88,6 +52,13 @@ def render_answer(answer: Answer, anchor: str, lang: Lang) -> str:
         f"{_disagreements(answer, citations, anchor, linked, lang)}{_understood(answer, lang)}"
         f'<p class="note">{escape(_note(answer, lang))}</p>{render_dropped(answer.dropped, lang)}</div>'
     )
+
+
+def render_acts(number: int, lang: Lang, *, answered: bool) -> str:
+    """What can be done with the question of this number in the conversation, and with its answer."""
+    acts = ["copy", "link", "edit", "again"] if answered else ["edit", "again"]
+    buttons = (f'<button class="act {act}" id="{act}-{number}">{escape(TEXTS[lang][act])}</button>' for act in acts)
+    return f'<p class="acts" lang="{lang}">{" ".join(buttons)}</p>'
 
 
 def render_so_far(said: Sequence[Said], anchor: str, lang: Lang) -> str:
@@ -116,7 +87,7 @@ def render_cards(
     spoken = f' lang="{asked_in}"' if asked_in else ""
     return (
         f'<section class="sources" id="sources-{anchor}"><h2>{escape(TEXTS[lang]["sources"])}</h2>'
-        f'<p class="for"{spoken}>{_lines(question)}</p>{cards}</section>'
+        f'<p class="for"{spoken}>{lines(question)}</p>{cards}</section>'
     )
 
 
@@ -126,10 +97,6 @@ def render_no_sources(anchor: str, lang: Lang) -> str:
         f'<section class="sources" id="sources-{anchor}"><h2>{escape(TEXTS[lang]["sources"])}</h2>'
         f'<p class="empty">{escape(TEXTS[lang]["no_sources"])}</p></section>'
     )
-
-
-def _lines(text: str) -> str:
-    return "<br>".join(escape(line) for line in text.strip().splitlines() if line.strip())
 
 
 def _sentence(sentence: Sentence, citations: Mapping[int, Citation], anchor: str, linked: set[int], lang: Lang) -> str:
@@ -144,19 +111,25 @@ def _link(citation: Citation, anchor: str, linked: set[int]) -> str:
     number = citation.number
     name = "" if number in linked else f' id="cite-{anchor}-{number}"'  # an id may stand only once
     linked.add(number)
-    tip = to_plain(f"{citation.title}: {citation.quote}")
-    tip = tip if len(tip) <= _TOOLTIP_CHARS else tip[:_TOOLTIP_CHARS].rstrip() + " …"
-    return f'<a class="cite"{name} href="#source-{anchor}-{number}" title="{escape(tip)}">[{number}]</a>'
+    return f'<a class="cite"{name} href="#source-{anchor}-{number}">[{number}]</a>'
 
 
 def _disagreements(answer: Answer, citations: dict[int, Citation], anchor: str, linked: set[int], lang: Lang) -> str:
+    """What the sources say that contradict each other, side by side."""
     shown = ""
     for disagreement in answer.disagreements:
-        text = escape(TEXTS[lang]["disagreement"].format(about=to_plain(disagreement.about)))
-        cited = (citations[number] for number in disagreement.citations if number in citations)
-        links = "".join(_link(citation, anchor, linked) for citation in cited)
-        shown += f'<p class="disagreement">{text} {links}</p>'
+        about = escape(TEXTS[lang]["disagreement"].format(about=to_plain(disagreement.about)))
+        sides = "".join(_side(citations[n], anchor, linked, lang) for n in disagreement.citations if n in citations)
+        shown += f'<section class="disagreement"><p lang="{lang}">{about}</p><div class="sides">{sides}</div></section>'
     return shown
+
+
+def _side(citation: Citation, anchor: str, linked: set[int], lang: Lang) -> str:
+    link = _link(citation, anchor, linked)
+    return (
+        f'<figure><blockquote lang="{citation.lang}">{to_html(citation.quote)}</blockquote>'
+        f"<figcaption>{facts_of(citation, lang)} {link}</figcaption></figure>"
+    )
 
 
 def _understood(answer: Answer, lang: Lang) -> str:
@@ -164,7 +137,7 @@ def _understood(answer: Answer, lang: Lang) -> str:
     if answer.standalone_question is None:
         return ""
     told = TEXTS[lang]["understood"].format(question=answer.standalone_question)
-    return f'<p class="note" lang="{lang}">{_lines(told)}</p>'
+    return f'<p class="note" lang="{lang}">{lines(told)}</p>'
 
 
 def _note(answer: Answer, lang: Lang) -> str:

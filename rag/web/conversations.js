@@ -1,0 +1,161 @@
+// Conversations are kept in the browser: what the server writes into the ledger is stored here, and goes back to the
+// server when the page is loaded anew or an earlier conversation is opened.
+(() => {
+  "use strict";
+
+  const PREFIX = "ask:conversation:";
+  const MOST = 4_000_000; // characters that are kept; browsers give five million
+  const MOST_AT_ONCE = 3_000_000; // that go back to the server
+  let id = sessionStorage.getItem("ask:current"); // each tab has its own
+  let entries = [];
+
+  const read = (key) => {
+    try {
+      return JSON.parse(localStorage.getItem(key));
+    } catch {
+      return null;
+    }
+  };
+  const keys = () => Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
+  const kept = () =>
+    keys()
+      .map((key) => ({ key, ...read(key) }))
+      .filter((one) => Array.isArray(one.entries) && one.entries.length)
+      .sort((a, b) => b.at - a.at);
+
+  const forget = (key) => localStorage.removeItem(key);
+  const keep = () => {
+    if (!id) {
+      id = crypto.randomUUID?.() ?? String(Date.now()) + Math.random();
+      sessionStorage.setItem("ask:current", id);
+    }
+    const whole = JSON.stringify({ at: Date.now(), entries });
+    // The oldest go first when there is no room.
+    const others = kept().filter((one) => one.key !== PREFIX + id);
+    let size = whole.length + others.reduce((sum, one) => sum + localStorage.getItem(one.key).length, 0);
+    while (size > MOST && others.length) {
+      const oldest = others.pop().key;
+      size -= localStorage.getItem(oldest).length;
+      forget(oldest);
+    }
+    try {
+      localStorage.setItem(PREFIX + id, whole);
+    } catch {
+      // No room, or storage is forbidden: the conversation lasts as long as its page.
+    }
+  };
+  const leave = () => {
+    id = null;
+    entries = [];
+    sessionStorage.removeItem("ask:current");
+  };
+
+  ask.entries = () => entries;
+  ask.entry = (number) => entries[number - 1];
+
+  // What the server wrote since: an entry with its number, or with 0 all of them.
+  let written = "";
+  ask.look(() => {
+    const coded = document.querySelector("#ledger .ledger")?.textContent ?? "";
+    if (coded === written) return;
+    written = coded;
+    if (!coded) return;
+    const bytes = Uint8Array.from(atob(coded), (char) => char.charCodeAt(0));
+    const told = JSON.parse(new TextDecoder().decode(bytes));
+    entries = told.number ? [...entries.slice(0, told.number - 1), told.entry] : told.entries;
+    keep();
+  });
+
+  // Back to the server: the newest entries, as many as it takes at once.
+  const restore = (wanted) => ask.wish("restore", `#\n${wanted}`);
+  const open = (key) => {
+    const found = read(key);
+    if (!found) return;
+    id = key.slice(PREFIX.length);
+    sessionStorage.setItem("ask:current", id);
+    let back = found.entries;
+    while (back.length > 1 && JSON.stringify(back).length > MOST_AT_ONCE) back = back.slice(1);
+    restore(JSON.stringify(back));
+  };
+
+  // On load: the answer that a link names, else the conversation that this tab was in.
+  let arrived = false;
+  ask.look(() => {
+    if (arrived || !document.querySelector("#tools .tools") || !document.querySelector("#restore textarea")) return;
+    arrived = true;
+    const link = new URLSearchParams(location.search).get("answer");
+    if (link) {
+      history.replaceState(null, "", location.pathname);
+      leave();
+      restore(`answer:${link}`);
+    } else if (id) {
+      open(PREFIX + id);
+    }
+  });
+
+  document.addEventListener(
+    "click",
+    (event) => {
+      if (event.target instanceof Element && event.target.closest("#new")) leave();
+    },
+    true,
+  );
+
+  // The list of earlier conversations.
+  const made = (name, text, className) => {
+    const element = document.createElement(name);
+    element.textContent = text;
+    element.className = className;
+    return element;
+  };
+  const row = (one) => {
+    const item = made("li", "", one.key === PREFIX + id ? "current" : "");
+    const title = made("button", one.entries[0].question, "open-conversation");
+    title.dataset.key = one.key;
+    const when = new Date(one.at).toLocaleString(ask.lang, { dateStyle: "medium", timeStyle: "short" });
+    title.append(made("small", `${when} · ${one.entries.length}`, ""));
+    const gone = made("button", "×", "delete-conversation");
+    gone.dataset.key = one.key;
+    gone.setAttribute("aria-label", `${ask.word("history_delete")}: ${one.entries[0].question}`);
+    item.append(title, gone);
+    return item;
+  };
+  const list = () => {
+    const sheet = document.querySelector("#history .sheet");
+    const all = kept();
+    if (!all.length) {
+      sheet.replaceChildren(made("p", ask.word("history_empty"), "empty"));
+      return;
+    }
+    const items = made("ul", "", "");
+    items.append(...all.map(row));
+    sheet.replaceChildren(made("p", ask.word("history_where"), "empty"), items);
+    if (all.length > 1) sheet.append(made("button", ask.word("history_delete_all"), "delete-all"));
+  };
+  ask.click("#history > summary", () => {
+    list();
+    return false; // it opens by itself
+  });
+  ask.click(".open-conversation", (button) => {
+    document.querySelector("#history").removeAttribute("open");
+    open(button.dataset.key);
+  });
+  ask.click(".delete-conversation", (button) => {
+    const current = button.dataset.key === PREFIX + id;
+    forget(button.dataset.key);
+    if (current) document.querySelector("#new").click();
+    list();
+    document.querySelector("#history summary").focus();
+  });
+  ask.click(".delete-all", (button) => {
+    if (button.dataset.sure) {
+      keys().forEach(forget);
+      document.querySelector("#new").click();
+      list();
+      document.querySelector("#history summary").focus();
+    } else {
+      button.dataset.sure = "yes";
+      button.textContent = ask.word("history_delete_sure");
+    }
+  });
+})();
