@@ -17,6 +17,7 @@ from rag.ingestion import Step
 from rag.library import Added, Library
 from rag.nodes import Question, passage_of
 from rag.store import Store
+from rag.suggesting import suggestions
 from rag.text import identify
 from rag.types import (
     Answer,
@@ -26,6 +27,7 @@ from rag.types import (
     Filters,
     Health,
     Lang,
+    OfferedQuestion,
     Passage,
     RefusalReason,
     Sent,
@@ -118,14 +120,7 @@ class Assistant:
         if reason is not None:
             yield self._kept(refuse(question, lang, reason))
             return
-        asked = Question(
-            question.strip(),
-            lang=lang,
-            filters=filters or Filters(),
-            top_k=top_k,
-            include_qa=include_qa,
-            cancelled=cancelled,
-        )
+        asked = _question(question, lang, filters, top_k, include_qa, cancelled)
         if history:
             asked.standalone = self._rewriter.standalone(question, lang, history, cancelled, asked.bill)
         for told in engine.stream(asked):
@@ -156,13 +151,7 @@ class Assistant:
         """The passages that fit best, best first."""
         if not any(c.isalnum() for c in query):
             return []
-        asked = Question(
-            query.strip(),
-            lang=identify(query)[0],
-            filters=filters or Filters(),
-            top_k=top_k,
-            include_qa=include_qa,
-        )
+        asked = _question(query, identify(query)[0], filters, top_k, include_qa)
         return [passage_of(node) for node in self._engine(self._default).retrieve(asked)]
 
     def articles(self) -> list[ArticleSummary]:
@@ -197,6 +186,30 @@ class Assistant:
                 offered = offered_questions(self._store.text(summary.id) or "")
                 found += [question.text for question in offered if question.lang == lang][:1]
         return found
+
+    def suggest(
+        self, answer: Answer, *, filters: Filters | None = None, asked: Sequence[str] = (), count: int = 3
+    ) -> list[str]:
+        """Questions to ask next, from the articles of an answer; each was tried and is answered.
+
+        ``asked`` are the earlier questions of the conversation. No language model is asked, and nothing is kept.
+
+        Raises:
+            EmbeddingError: the embedder failed.
+        """
+        said = Turn("assistant", answer.answer)
+        history = [*(Turn("user", question) for question in (*asked, answer.question)), said]
+
+        def ask(question: str) -> Answer:
+            tried = _question(question, language(question, history), filters)
+            tried.standalone = HeuristicRewriter().standalone(question, tried.lang, history)
+            return self._engine("extractive").ask(tried)
+
+        def offered(article_id: str) -> Sequence[OfferedQuestion]:
+            return offered_questions(self._store.text(article_id) or "")
+
+        nearest = answer.passages
+        return suggestions(answer, nearest, offered=offered, ask=ask, asked=asked, count=count)
 
     def add(self, files: Sequence[tuple[str, bytes]], progress: Step | None = None) -> list[Added]:
         """Take files (name and content, zip archives among them) into the articles; they can be searched at once.
@@ -257,3 +270,21 @@ class Assistant:
         if engine is None:
             raise QuestionError(f"answerer {name} is not set up; available: {', '.join(self._engines)}")
         return engine
+
+
+def _question(
+    text: str,
+    lang: Lang,
+    filters: Filters | None,
+    top_k: int = 8,
+    include_qa: bool = True,
+    cancelled: Event | None = None,
+) -> Question:
+    return Question(
+        text.strip(),
+        lang=lang,
+        filters=filters or Filters(),
+        top_k=top_k,
+        include_qa=include_qa,
+        cancelled=cancelled,
+    )

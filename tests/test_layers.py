@@ -33,7 +33,7 @@ ROWS = [
     {"rag.ingestion", "rag.retrieval", "rag.ranking", "rag.answering.extractive"},
     {"rag.answering.llm"},
     {"rag.refinement", "rag.library"},
-    {"rag.engine"},
+    {"rag.engine", "rag.suggesting"},
     {"rag.assistant"},
     {"rag.assembly"},
     {"rag.web"},
