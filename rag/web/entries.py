@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -25,7 +25,7 @@ class Entry:
     """A question, the filters it was asked with, and its answer, or why there is none."""
 
     question: str
-    filters: Filters = Filters()
+    filters: Filters = field(default_factory=Filters)
     answer: Answer | None = None
     trouble: Trouble | None = None
 

@@ -21,7 +21,7 @@ OFFERED = 300  # articles, tags or outlets to choose from; the tab of articles f
 
 @dataclass(frozen=True, slots=True)
 class FilterBar:
-    """Its parts. ``drop`` is written by the page's script when a chip is clicked: which field, and which of its values."""
+    """Its parts. ``drop`` is written by the page's script when a chip is clicked: a field, and which of its values."""
 
     langs: gr.CheckboxGroup
     tags: gr.Dropdown
@@ -123,8 +123,7 @@ def render_chips(filters: Filters, articles: Sequence[ArticleSummary], lang: Lan
     """A chip for each value that was chosen; a click takes it away."""
     texts = TEXTS[lang]
     chips = [
-        f'<button class="chip" id="chip-{name}-{index}" title="{escape(texts["filter_drop"])}">'
-        f"{escape(words)}</button>"
+        f'<button class="chip" id="chip-{name}-{index}" title="{escape(texts["filter_drop"])}">{escape(words)}</button>'
         for name, index, words in describe(filters, articles, lang)
     ]
     if not chips:

@@ -60,8 +60,8 @@ def render_tools(lang: Lang) -> str:
     return (
         f'<div class="tools" lang="{lang}">'
         f'<details id="history"><summary>{escape(texts["history"])}</summary><div class="sheet"></div></details>'
-        f'<details id="export"><summary>{escape(texts["save"])}</summary><div class="sheet"><ul>{kinds}</ul></div></details>'
-        "</div>"
+        f'<details id="export"><summary>{escape(texts["save"])}</summary><div class="sheet"><ul>{kinds}</ul></div>'
+        "</details></div>"
     )
 
 

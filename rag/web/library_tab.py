@@ -15,6 +15,7 @@ from rag.assistant import Assistant
 from rag.errors import ForeignArticleError, LockedError, RagError, UnknownArticleError
 from rag.library import Added
 from rag.types import LANGS, Lang
+from rag.web.frame import render_masthead
 from rag.web.gradio_setup import gr
 from rag.web.i18n import reader_lang, t
 from rag.web.library_list import ANY, ORDERS, Wanted, arrange, tags_of
@@ -27,7 +28,6 @@ from rag.web.library_render import (
     render_results,
 )
 from rag.web.prose import to_plain
-from rag.web.frame import render_masthead
 from rag.web.strings import LANG_NAMES, TEXTS
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,9 @@
   const cookie = document.cookie.split("; ").find((one) => one.startsWith(`${ask.cookie}=`));
   const chosen = cookie?.split("=")[1];
   if (chosen in ask.words) {
-    Object.defineProperty(navigator, "language", { get: () => chosen });
-    Object.defineProperty(navigator, "languages", { get: () => [chosen] });
+    const tag = chosen === "zh" ? "zh-CN" : chosen; // Gradio knows no Chinese without a country
+    Object.defineProperty(navigator, "language", { get: () => tag });
+    Object.defineProperty(navigator, "languages", { get: () => [tag] });
   }
   const spoken = [navigator.language, ...navigator.languages].map((one) => one.slice(0, 2).toLowerCase());
   ask.lang = spoken.find((lang) => lang in ask.words) ?? "en";
@@ -50,12 +51,15 @@
   let wishes = 0;
   ask.wish = (id, text) => ask.type(id, text.replace("#", String((wishes += 1))));
 
+  // Whoever has a keyboard can type at once; on a phone the keyboard would cover half the page.
+  const keyboard = matchMedia("(pointer: fine)").matches;
+
   // Ask a question: Gradio takes what was typed when it has drawn it.
   ask.question = (text) => {
     document.querySelector("#tab-chat-button")?.click();
     const box = ask.type("question", text);
     requestAnimationFrame(() => {
-      box?.focus({ preventScroll: true });
+      if (keyboard) box?.focus({ preventScroll: true });
       document.querySelector("#ask")?.click();
     });
   };
@@ -132,8 +136,7 @@
     document.addEventListener(scrolled, () => (following = false), { passive: true });
   }
 
-  // Whoever has a keyboard can type at once; on a phone the keyboard would cover half the page.
-  let focused = !matchMedia("(pointer: fine)").matches;
+  let focused = !keyboard;
   ask.look(() => {
     const box = focused ? null : document.querySelector("#question textarea");
     if (box) {

@@ -10,9 +10,9 @@ from rag.assistant import Assistant
 from rag.errors import RagError
 from rag.feedback import Verdict
 from rag.types import Lang
+from rag.web.frame import render_notice
 from rag.web.gradio_setup import gr
 from rag.web.i18n import reader_lang, t
-from rag.web.frame import render_notice
 from rag.web.schemas import MAX_SAID_CHARS
 from rag.web.strings import TEXTS
 

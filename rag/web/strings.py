@@ -296,7 +296,7 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "interrupted": "Die Antwort wurde unterbrochen.",
         "not_restored": "Dieses Gespräch lässt sich nicht mehr zeigen.",
         "followups": "Als Nächstes fragen:",
-        "lost": "Der Server ist nicht erreichbar. Sobald er wieder da ist, geht es von selbst weiter; nichts geht verloren.",
+        "lost": "Der Server ist nicht erreichbar. Ist er wieder da, geht es von selbst weiter; nichts geht verloren.",
         "comment": "Kommentar",
         "articles_tab": "Artikel",
         "articles_search": "Titel, Stichwort oder Medium suchen",

@@ -10,7 +10,7 @@ from typing import Any
 
 from rag.assistant import Assistant
 from rag.errors import RagError
-from rag.types import Answer, Filters, Found, Lang, Said, Update
+from rag.types import Answer, Found, Lang, Said, Update
 from rag.web.conversation import HISTORY, Conversation
 from rag.web.entries import Entry, Trouble, read_entries, turns_of
 from rag.web.filter_bar import FilterBar, render_chips, without
@@ -101,7 +101,7 @@ class Talk:
     async def reply(
         self, request: gr.Request, question: str, conversation: Conversation, at: str, *chosen: Any
     ) -> AsyncIterator[_Changes]:
-        """The question at once, then its answer sentence by sentence. ``at``: the number of the question it replaces."""
+        """The question at once, then its answer as it comes. ``at``: the number of the question that it replaces."""
         lang, parts = reader_lang(request), self._parts
         question = question.strip()
         if not question:
