@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
+from rag.answering.extractive import worth_reading
 from rag.articles import offered_questions
 from rag.conversation.rewriting import HeuristicRewriter, Rewriter, language
 from rag.dense import DenseIndex
@@ -208,7 +209,7 @@ class Assistant:
         def offered(article_id: str) -> Sequence[OfferedQuestion]:
             return offered_questions(self._store.text(article_id) or "")
 
-        nearest = answer.passages
+        nearest = worth_reading(answer.passages, answer.question_lang)
         return suggestions(answer, nearest, offered=offered, ask=ask, asked=asked, count=count)
 
     def add(self, files: Sequence[tuple[str, bytes]], progress: Step | None = None) -> list[Added]:

@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 from web_fakes import make_answer, make_passage, make_refusal
 
+from rag.assistant import Assistant
 from rag.types import LANGS, Dropped, Lang, Passage
 from rag.web.beside import render_also_found, render_dropped, render_nearest
+from rag.web.prose import to_html
 from rag.web.strings import TEXTS
 
 EVIL = '<img src=x onerror="alert(1)"> **bold** [a](javascript:alert(1))'
@@ -26,8 +28,8 @@ REASONS = [
 
 
 def found(number: int, **changes: object) -> Passage:
-    values = {"passage_id": f"p{number}", "article_id": f"a{number}", "title": f"Article {number}", **changes}
-    return replace(make_passage(), **values)  # type: ignore[arg-type]
+    values = {"passage_id": f"p{number}", "article_id": f"a{number}", "title": f"Article {number}", "score": 1.2}
+    return replace(make_passage(), **{**values, **changes})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -73,3 +75,51 @@ def test_a_refusal_offers_the_nearest_articles_to_read_each_once(lang: Lang) -> 
     assert html.count('rel="noopener noreferrer"') == 2  # one has no link
     assert "source-" not in html  # nothing of it is a source
     assert render_nearest(make_refusal("?"), lang) == ""
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_an_article_that_is_far_from_the_question_is_not_offered(lang: Lang) -> None:
+    far = (found(2, score=0.6), found(3, score=0.2), found(4, score=-0.1))
+    refused = replace(make_refusal("?", lang), passages=(found(1, lang=lang, score=1.0), *far))
+    assert re.findall(r"Article \d", render_nearest(refused, lang)) == ["Article 1"]
+    assert render_nearest(replace(refused, passages=far), lang) == ""
+
+
+NOWHERE: list[tuple[Lang, str]] = [  # no sample article speaks of it
+    ("zh", "超级碗的冠军是哪支球队？"),
+    ("zh", "成吉思汗是哪一年出生的？"),
+    ("en", "Which team won the Super Bowl in 2016?"),
+    ("en", "How do I bake sourdough bread?"),
+    ("de", "Wann wurde Dschingis Khan geboren?"),
+    ("de", "Wie backe ich ein Sauerteigbrot?"),
+]
+NEAR: list[tuple[Lang, str, str]] = [  # what no article says, and the article that is about it
+    ("zh", "锂电池的回收率是多少？", "lithium-ion-nobel-2019.md"),
+    ("en", "What does Croatia's flag look like?", "croatia-euro-2022.md"),
+    ("de", "Wer leitet das Kernkraftwerk Emsland?", "atomausstieg-2023.md"),
+]
+
+
+@pytest.mark.parametrize(("lang", "question"), NOWHERE)
+def test_what_no_article_speaks_of_offers_no_article_and_no_question(
+    assistant: Assistant, lang: Lang, question: str
+) -> None:
+    answer = assistant.ask(question)
+    assert not answer.answered
+    assert answer.passages
+    assert render_nearest(answer, lang) == ""
+    assert assistant.suggest(answer) == []
+
+
+@pytest.mark.parametrize(("lang", "question", "file"), NEAR)
+def test_what_an_article_is_about_and_does_not_answer_offers_that_article_and_its_questions(
+    assistant: Assistant, lang: Lang, question: str, file: str
+) -> None:
+    answer = assistant.ask(question)
+    assert not answer.answered
+    (article,) = (one for one in assistant.articles() if one.file == file)
+    first = re.findall(r"<li>(.*?)</li>", render_nearest(answer, lang))[0]
+    assert to_html(article.title) in first
+    suggested = assistant.suggest(answer)
+    assert suggested
+    assert assistant.ask(suggested[0]).citations[0].file == file

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from urllib.parse import urlsplit
 
+from rag.answering.extractive import worth_reading
 from rag.links import checked_url
 from rag.types import Answer, Citation, Dropped, Lang, Passage
 from rag.web.prose import to_html, to_plain
@@ -45,9 +46,9 @@ def render_dropped(dropped: Sequence[Dropped], lang: Lang) -> str:
 
 
 def render_nearest(answer: Answer, lang: Lang) -> str:
-    """The articles nearest to a question that none answers, to read; they are no sources."""
+    """The articles near to a question that none answers, to read; they are no sources. Nothing when none is near."""
     nearest: dict[str, Passage] = {}
-    for passage in answer.passages:
+    for passage in worth_reading(answer.passages, answer.question_lang):
         nearest.setdefault(passage.article_id, passage)
     if not nearest:
         return ""
