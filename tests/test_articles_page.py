@@ -268,6 +268,35 @@ def test_files_can_be_dropped(open_tab: OpenTab) -> None:
     expect(page.locator("#articles-told tr.failed")).to_contain_text("Möglich sind nur Dateien mit .md")
 
 
+def test_an_upload_that_is_too_large_is_told_and_not_sent(open_tab: OpenTab, tmp_path: Path) -> None:
+    page = open_tab(locale="de-DE")
+    sent: list[str] = []
+    page.on("request", lambda r: sent.append(r.url) if "/upload" in r.url else None)
+    large = []
+    for number in range(3):
+        large.append(tmp_path / f"{number}.md")
+        with large[-1].open("wb") as file:
+            file.truncate(17 * 2**20)
+    chooser = page.locator("#articles-upload input[type=file]")
+    chooser.set_input_files(large)
+    told = page.locator("#articles-told")
+    expect(told).to_contain_text("Zusammen 51 MB, auf einmal gehen 50 MB.")
+    expect(told).to_contain_text("Laden Sie weniger Dateien hoch")
+    dropped = page.evaluate_handle(
+        """() => {
+          const dropped = new DataTransfer();
+          for (const name of ["a.md", "b.md"]) dropped.items.add(new File([new Uint8Array(30 * 2 ** 20)], name));
+          return dropped;
+        }"""
+    )
+    page.locator("#articles-upload button").first.dispatch_event("drop", {"dataTransfer": dropped})
+    expect(told).to_contain_text("Zusammen 60 MB")
+    expect(page.locator(".toast-body")).to_have_count(0)
+    assert sent == []
+    upload(page, {"klein.md": b"# Klein\n\nEin kleiner Text geht immer noch.\n"})
+    expect(told.locator("tr.added")).to_contain_text("klein.md")
+
+
 def test_an_archive_goes_in_and_nothing_stays_in_the_cache(open_tab: OpenTab, tmp_path: Path, site: str) -> None:
     made = tmp_path / "news.zip"
     with zipfile.ZipFile(made, "w") as archive:

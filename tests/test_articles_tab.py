@@ -121,3 +121,10 @@ def test_an_article_that_cannot_be_removed_stays_open(fault: Exception, message:
 
 def test_a_list_that_cannot_be_read_says_so() -> None:
     assert "cannot be searched" in Shelves(Librarian(LibraryError("/secret"))).find(*ALL, request())
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "1,025 MB"), ("de", "1.025 MB"), ("zh", "1,025 MB")])
+def test_an_upload_that_is_too_large_is_told_with_the_limit(lang: str, said: str) -> None:
+    told = Shelves(Librarian()).refuse(f"{2**30 + 1} {50 * 2**20} 7", request(lang))
+    assert said in told
+    assert "50 MB" in told

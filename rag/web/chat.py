@@ -270,7 +270,7 @@ def mount(
         path="/",
         theme=build_theme(),
         css=colour_variables() + (HERE / "page.css").read_text("utf-8"),
-        head=f"<script>{(HERE / 'page.js').read_text('utf-8')}</script>",
+        head="".join(f"<script>{(HERE / name).read_text('utf-8')}</script>" for name in ("page.js", "shelf.js")),
         i18n=t,
         auth=list(users) or None,
         footer_links=[],

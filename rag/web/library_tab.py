@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -28,7 +29,7 @@ from rag.web.library_render import (
 )
 from rag.web.prose import to_plain
 from rag.web.render import render_masthead
-from rag.web.strings import LANG_NAMES, TEXTS
+from rag.web.strings import LANG_NAMES, TEXTS, format_number
 
 log = logging.getLogger(__name__)
 
@@ -163,6 +164,12 @@ class Shelves:
             shown = render_notice(_told(step, reader), reader)
         yield gr.skip(), shown, self.find(words, order, lang, tag, request)
 
+    def refuse(self, refused: str, request: gr.Request) -> str:
+        """An upload was not sent, since it is too large: ``refused`` is its size and the limit, in bytes."""
+        lang = reader_lang(request)
+        total, limit = (format_number(ceil(int(size) / 2**20), lang) for size in refused.split()[:2])
+        return render_notice(TEXTS[lang]["articles_too_much"].format(total=total, limit=limit), lang)
+
     def head(self, request: gr.Request) -> str:
         """The head of the page, which says how many articles there are."""
         return render_masthead(self._assistant.health(), reader_lang(request))
@@ -186,6 +193,7 @@ def build_library_tab(assistant: Assistant, masthead: gr.Markdown) -> None:
             listed = gr.Markdown(elem_id="articles", latex_delimiters=[])
         with gr.Column(scale=3, min_width=300, elem_id="desk"):
             reader = _reader()
+            refused = gr.Textbox(elem_id="articles-refused", container=False)  # which shelf.js writes to
     tab.select(shelves.arrive, [reader.open_id, *finder.inputs], [listed, finder.tag, reader.shown], **QUICK)
     # Of a text box "input" tells of keys alone, not of what is pasted, deleted or composed.
     changed = [finder.words.change, finder.order.input, finder.lang.input, finder.tag.input]
@@ -210,6 +218,7 @@ def build_library_tab(assistant: Assistant, masthead: gr.Markdown) -> None:
         concurrency_limit=UPLOADS_AT_ONCE,
         api_visibility="private",
     )
+    refused.change(shelves.refuse, refused, told, **QUICK)
     for change in (gone, come):
         change.then(shelves.head, None, masthead, **QUICK)
 

@@ -1,0 +1,40 @@
+// The tab of articles, beside what page.js does for it: an upload that is too large is told before it is sent.
+(() => {
+  "use strict";
+
+  const type = (box, text) => {
+    box.value = text;
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+
+  // The server would cut it off, and Gradio show that as an error of its own. The reader is told instead.
+  let refusals = 0;
+  const refuse = (event, files) => {
+    const limit = window.gradio_config?.max_file_size;
+    const total = [...files].reduce((sum, file) => sum + file.size, 0);
+    const box = document.querySelector("#articles-refused textarea, #articles-refused input");
+    if (!limit || !box || total <= limit) return false;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    refusals += 1; // so that the same once more is a change
+    type(box, `${total} ${limit} ${refusals}`);
+    return true;
+  };
+  const inUpload = (target, inside) => target instanceof Element && target.closest(`#articles-upload ${inside}`);
+  document.addEventListener(
+    "change",
+    (event) => {
+      const chosen = event.target;
+      if (inUpload(chosen, "input[type=file]") && refuse(event, chosen.files)) chosen.value = "";
+    },
+    true,
+  );
+  document.addEventListener(
+    "drop",
+    (event) => {
+      const refused = inUpload(event.target, "button") && event.dataTransfer && refuse(event, event.dataTransfer.files);
+      if (refused) event.target.dispatchEvent(new DragEvent("dragleave", { bubbles: true })); // the box lights up no more
+    },
+    true,
+  );
+})();
