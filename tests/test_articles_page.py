@@ -194,6 +194,28 @@ def test_articles_are_opened_by_keyboard_one_after_the_other_and_again(open_tab:
     expect(page.locator("#article .reading")).to_be_focused()
 
 
+@pytest.mark.parametrize(("locale", "word"), [("en-US", "Open:"), ("de-DE", "Geöffnet:"), ("zh-CN", "已打开：")])
+def test_the_list_marks_the_article_that_is_open_after_a_search_too(open_tab: OpenTab, locale: str, word: str) -> None:
+    page = open_tab(locale=locale)
+    current = page.locator("#articles .item.current")
+    expect(current).to_have_count(0)
+    for title in ("Africa certified free of wild polio", "Gotthard-Basistunnel feierlich eröffnet"):
+        size = page.locator("#articles").evaluate("list => [list.offsetWidth, list.offsetHeight]")
+        page.get_by_role("link", name=title).click()
+        expect(current.locator("h3")).to_have_text([title])
+        assert page.locator("#articles").evaluate("list => [list.offsetWidth, list.offsetHeight]") == size
+    expect(current.get_by_role("link", name="Gotthard")).to_have_attribute("aria-current", "true")
+    assert current.inner_text().startswith(word)
+    assert word not in page.locator("#articles .item:not(.current)").first.inner_text()
+    search = page.locator("#articles-search textarea, #articles-search input")
+    search.fill("tunnel")
+    expect(page.locator("#articles .item")).to_have_count(1)
+    expect(current.locator("h3")).to_have_text(["Gotthard-Basistunnel feierlich eröffnet"])
+    search.fill("polio")
+    expect(page.locator("#articles .item h3")).to_have_text(["Africa certified free of wild polio"])
+    expect(current).to_have_count(0)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_on_a_phone_an_article_takes_the_place_of_the_list(open_tab: OpenTab, scheme: str) -> None:
     page = open_tab(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True, locale="zh-CN")
@@ -281,7 +303,7 @@ def test_an_upload_that_is_too_large_is_told_and_not_sent(open_tab: OpenTab, tmp
     chooser.set_input_files(large)
     told = page.locator("#articles-told")
     expect(told).to_contain_text("Zusammen 51 MB, auf einmal gehen 50 MB.")
-    expect(told).to_contain_text("Laden Sie weniger Dateien hoch")
+    expect(told).to_contain_text("Laden Sie weniger hoch")
     dropped = page.evaluate_handle(
         """() => {
           const dropped = new DataTransfer();

@@ -106,8 +106,9 @@ def _item(one: ArticleSummary, lang: Lang) -> str:
     link = f'<a class="open-article" href="#article-{escape(one.id)}">{escape(to_plain(one.title))}</a>'
     url = checked_url(one.url)
     origin = f" · {_link(url, f'{host_of(url)} ↗')}" if url else ""
+    opened = f'<span class="opened">{escape(TEXTS[lang]["articles_opened"])}</span>'  # shown when shelf.js says so
     return (
-        f'<li class="item"><h3 lang="{_first(one, lang)}">{link}</h3>'
+        f'<li class="item">{opened}<h3 lang="{_first(one, lang)}">{link}</h3>'
         f'<p class="meta">{_meta(one, lang)}{origin}</p>{_tags(one)}</li>'
     )
 

@@ -1,10 +1,23 @@
-// The tab of articles, beside what page.js does for it: an upload that is too large is told before it is sent.
+// The tab of articles, beside what page.js does for it: the list marks the article that is open, and an upload that is
+// too large is told before it is sent.
 (() => {
   "use strict";
 
   const type = (box, text) => {
     box.value = text;
     box.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+
+  // The list may come anew at any time, and an article open or close; neither asks the server about the other.
+  const mark = () => {
+    const reading = document.querySelector("#article .reading");
+    const link = reading && document.querySelector(`#articles a.open-article[href="#${CSS.escape(reading.id)}"]`);
+    const marked = document.querySelector("#articles a[aria-current]");
+    if (marked === (link ?? null)) return;
+    marked?.removeAttribute("aria-current");
+    marked?.closest(".item").classList.remove("current");
+    link?.setAttribute("aria-current", "true");
+    link?.closest(".item").classList.add("current");
   };
 
   // The server would cut it off, and Gradio show that as an error of its own. The reader is told instead.
@@ -37,4 +50,6 @@
     },
     true,
   );
+
+  new MutationObserver(mark).observe(document.documentElement, { childList: true, subtree: true });
 })();

@@ -142,7 +142,8 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "articles_reason_too_much": "Unpacked, an upload may have {limit} MB at most. Upload the rest after that.",
         "articles_reason_not_written": "It could not be written to the disk of the server.",
         "articles_reason_not_indexed": "It could not be indexed.",
-        "articles_too_much": "{total} MB together, but only {limit} MB go at once. Upload fewer files, or a zip of them.",
+        "articles_too_much": "{total} MB together, but {limit} MB go at once. Upload fewer files, or a zip of them.",
+        "articles_opened": "Open:",
     },
     "de": {
         "tagline": "Antworten aus {articles} Artikeln, jeder Satz mit Beleg.",
@@ -275,7 +276,8 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "articles_reason_too_much": "Entpackt gehen höchstens {limit} MB auf einmal. Laden Sie den Rest danach hoch.",
         "articles_reason_not_written": "Sie ließ sich auf dem Server nicht speichern.",
         "articles_reason_not_indexed": "Sie ließ sich nicht in den Index aufnehmen.",
-        "articles_too_much": "Zusammen {total} MB, auf einmal gehen {limit} MB. Laden Sie weniger Dateien hoch, oder ein Zip davon.",
+        "articles_too_much": "Zusammen {total} MB, auf einmal gehen {limit} MB. Laden Sie weniger hoch oder ein Zip.",
+        "articles_opened": "Geöffnet:",
     },
     "zh": {
         "tagline": "从 {articles} 篇文章中作答，句句有出处。",
@@ -409,6 +411,7 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "articles_reason_not_written": "无法写入服务器的磁盘。",
         "articles_reason_not_indexed": "无法收录。",
         "articles_too_much": "这些文件共 {total} MB，一次最多上传 {limit} MB。请分几次上传，或打包成 zip 再上传。",
+        "articles_opened": "已打开：",
     },
 }
 
