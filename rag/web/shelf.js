@@ -1,5 +1,5 @@
-// The tab of articles, beside what page.js does for it: the list marks the article that is open, and an upload that is
-// too large is told before it is sent.
+// The tab of articles, beside what page.js does for it: the list marks the article that is open and grows, and an
+// upload that is too large is told before it is sent.
 (() => {
   "use strict";
 
@@ -18,6 +18,23 @@
     marked?.closest(".item").classList.remove("current");
     link?.setAttribute("aria-current", "true");
     link?.closest(".item").classList.add("current");
+  };
+
+  // Whoever asked for more goes on at the first of them.
+  let listed = 0;
+  document.addEventListener(
+    "click",
+    (event) => {
+      const more = event.target instanceof Element && event.target.closest("#articles-more");
+      if (more) listed = document.querySelectorAll("#articles .item").length;
+    },
+    true,
+  );
+  const goOn = () => {
+    const next = listed ? document.querySelectorAll("#articles a.open-article")[listed] : null;
+    if (!next) return;
+    listed = 0;
+    next.focus({ preventScroll: true });
   };
 
   // The server would cut it off, and Gradio show that as an error of its own. The reader is told instead.
@@ -51,5 +68,8 @@
     true,
   );
 
-  new MutationObserver(mark).observe(document.documentElement, { childList: true, subtree: true });
+  new MutationObserver(() => {
+    mark();
+    goOn();
+  }).observe(document.documentElement, { childList: true, subtree: true });
 })();

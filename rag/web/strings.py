@@ -96,7 +96,7 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "articles_count_one": "1 article",
         "articles_count": "{count} articles",
         "articles_found": "{found} of {count} articles",
-        "articles_more": "… and {more} more. Search to see them.",
+        "articles_more": "Show {more} more",
         "articles_none": "No article is indexed yet. Add some above.",
         "articles_no_match": "No article matches.",
         "articles_passages_one": "1 passage",
@@ -144,6 +144,8 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "articles_reason_not_indexed": "It could not be indexed.",
         "articles_too_much": "{total} MB together, but {limit} MB go at once. Upload fewer files, or a zip of them.",
         "articles_opened": "Open:",
+        "articles_outlet": "Outlet",
+        "articles_only": "Ask only this article",
     },
     "de": {
         "tagline": "Antworten aus {articles} Artikeln, jeder Satz mit Beleg.",
@@ -230,7 +232,7 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "articles_count_one": "1 Artikel",
         "articles_count": "{count} Artikel",
         "articles_found": "{found} von {count} Artikeln",
-        "articles_more": "… und {more} weitere. Suchen Sie, um sie zu sehen.",
+        "articles_more": "{more} weitere zeigen",
         "articles_none": "Noch ist kein Artikel im Index. Oben lassen sich welche hinzufügen.",
         "articles_no_match": "Kein Artikel passt dazu.",
         "articles_passages_one": "1 Textstelle",
@@ -278,6 +280,8 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "articles_reason_not_indexed": "Sie ließ sich nicht in den Index aufnehmen.",
         "articles_too_much": "Zusammen {total} MB, auf einmal gehen {limit} MB. Laden Sie weniger hoch oder ein Zip.",
         "articles_opened": "Geöffnet:",
+        "articles_outlet": "Medium",
+        "articles_only": "Nur diesen Artikel befragen",
     },
     "zh": {
         "tagline": "从 {articles} 篇文章中作答，句句有出处。",
@@ -364,7 +368,7 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "articles_count_one": "1 篇文章",
         "articles_count": "{count} 篇文章",
         "articles_found": "{count} 篇文章中的 {found} 篇",
-        "articles_more": "……还有 {more} 篇，请搜索查看。",
+        "articles_more": "再显示 {more} 篇",
         "articles_none": "还没有收录文章，可在上方添加。",
         "articles_no_match": "没有符合的文章。",
         "articles_passages_one": "1 段",
@@ -412,6 +416,8 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "articles_reason_not_indexed": "无法收录。",
         "articles_too_much": "这些文件共 {total} MB，一次最多上传 {limit} MB。请分几次上传，或打包成 zip 再上传。",
         "articles_opened": "已打开：",
+        "articles_outlet": "媒体",
+        "articles_only": "只问这篇文章",
     },
 }
 
