@@ -6,6 +6,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,16 @@ import pytest
 from conftest import SAMPLES, settings_for
 from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
 from test_page import QUIET, serve
+from web_fakes import SUMMARY, HandMadeAssistant
 
 from rag import assembly
 from rag.assembly import open_assistant, run_ingest
 from rag.assistant import Assistant
 from rag.locks import OwnerLock
+from rag.types import ArticleSummary
 from rag.web.api import create_api
 from rag.web.chat import build_chat, mount
+from rag.web.library_tab import article_id_of
 
 JUNK = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
 PLACES = (
@@ -138,10 +142,54 @@ def test_a_search_finds_titles_tags_and_outlets_in_all_languages(open_tab: OpenT
 def choose(page: Page, box: str, choice: str) -> None:
     """Choose from a drop-down list."""
     page.locator(f"{box} input").click()
-    page.get_by_role("option", name=choice, exact=True).click()
+    page.locator(box).get_by_role("option", name=choice, exact=True).click()
 
 
-def test_the_list_is_ordered_and_narrowed_by_language_and_tag(open_tab: OpenTab) -> None:
+class ManyArticles(HandMadeAssistant):
+    """Has 450 articles, of which every second is from the Tierblatt."""
+
+    def articles(self) -> list[ArticleSummary]:
+        outlets = ("Tierblatt", "nature")
+        return [
+            replace(SUMMARY, id=f"n{n}", title=f"Katze {n:03}", date=None, author=outlets[n % 2]) for n in range(450)
+        ]
+
+
+@pytest.fixture(scope="module")
+def long_site(home: Path) -> Iterator[str]:
+    with serve(ManyArticles(), home / "runs") as address:
+        yield address
+
+
+def test_a_long_list_grows_by_a_button_that_keeps_search_order_and_place(browser: Browser, long_site: str) -> None:
+    page = browser.new_page(locale="en-US")
+    page.goto(long_site)
+    page.locator("#tab-articles-button").click()
+    items, more = page.locator("#articles .item"), page.locator("#articles-more")
+    expect(items).to_have_count(200)
+    expect(more).to_have_text("Show 200 more")
+    choose(page, "#articles-order", "Title")
+    more.focus()
+    page.keyboard.press("Enter")
+    expect(items).to_have_count(400)
+    expect(page.get_by_role("link", name="Katze 200", exact=True)).to_be_focused()
+    expect(page.get_by_role("link", name="Katze 200", exact=True)).to_be_in_viewport()
+    expect(more).to_have_text("Show 50 more")
+    more.click()
+    expect(items).to_have_count(450)
+    expect(more).to_be_hidden()
+    choose(page, "#articles-outlet", "Tierblatt")
+    expect(items).to_have_count(200)
+    expect(page.locator("#articles .count")).to_have_text("225 of 450 articles")
+    expect(more).to_have_text("Show 25 more")
+    more.click()
+    expect(items).to_have_count(225)
+    expect(items.locator("h3").last).to_have_text("Katze 448")
+    expect(more).to_be_hidden()
+    page.close()
+
+
+def test_the_list_is_ordered_and_narrowed_by_language_tag_and_outlet(open_tab: OpenTab) -> None:
     page = open_tab()
     newest = titles(page)
     choose(page, "#articles-order", "Oldest")
@@ -153,6 +201,12 @@ def test_the_list_is_ordered_and_narrowed_by_language_and_tag(open_tab: OpenTab)
     expect(page.locator("#articles .item h3").first).to_contain_text("Deutschland schaltet")
     choose(page, "#articles-tag", "transport")
     expect(page.locator("#articles .item h3")).to_have_text(["Gotthard-Basistunnel feierlich eröffnet"])
+    choose(page, "#articles-tag", "All")
+    choose(page, "#articles-lang", "All")
+    choose(page, "#articles-outlet", "worldathletics")
+    expect(page.locator("#articles .item h3")).to_have_text(
+        ["Kelvin Kiptum breaks the marathon world record in Chicago"]
+    )
 
 
 # --- Reading ------------------------------------------------------------------------------------------------
@@ -180,6 +234,20 @@ def test_an_article_is_read_with_its_passages_marked_and_an_offered_question_is_
     expect(page.locator("#chat .answer")).to_contain_text("11. Dezember 2016")
 
 
+@pytest.mark.parametrize(
+    ("locale", "label"),
+    [("en-US", "Ask only this article"), ("de-DE", "Nur diesen Artikel befragen"), ("zh-CN", "只问这篇文章")],
+)
+def test_the_open_article_can_be_chosen_to_be_asked_alone(open_tab: OpenTab, locale: str, label: str) -> None:
+    page = open_tab(locale=locale)
+    expect(page.locator("#article-ask")).to_be_hidden()
+    page.get_by_role("link", name="Africa certified").click()
+    expect(page.locator("#article-ask")).to_have_text(label)
+    shown = page.locator("#article .reading").get_attribute("id") or ""
+    opened = page.locator("#articles-open textarea, #articles-open input").input_value()
+    assert f"article-{article_id_of(opened)}" == shown
+
+
 def test_articles_are_opened_by_keyboard_one_after_the_other_and_again(open_tab: OpenTab) -> None:
     page = open_tab()
     for title in ("Africa certified free of wild polio", "Gotthard-Basistunnel feierlich eröffnet"):
@@ -192,6 +260,28 @@ def test_articles_are_opened_by_keyboard_one_after_the_other_and_again(open_tab:
     expect(page.locator("#article h2")).to_have_text("Gotthard-Basistunnel feierlich eröffnet")
     page.get_by_role("link", name="Gotthard-Basistunnel feierlich eröffnet").click()
     expect(page.locator("#article .reading")).to_be_focused()
+
+
+@pytest.mark.parametrize(("locale", "word"), [("en-US", "Open:"), ("de-DE", "Geöffnet:"), ("zh-CN", "已打开：")])
+def test_the_list_marks_the_article_that_is_open_after_a_search_too(open_tab: OpenTab, locale: str, word: str) -> None:
+    page = open_tab(locale=locale)
+    current = page.locator("#articles .item.current")
+    expect(current).to_have_count(0)
+    for title in ("Africa certified free of wild polio", "Gotthard-Basistunnel feierlich eröffnet"):
+        size = page.locator("#articles").evaluate("list => [list.offsetWidth, list.offsetHeight]")
+        page.get_by_role("link", name=title).click()
+        expect(current.locator("h3")).to_have_text([title])
+        assert page.locator("#articles").evaluate("list => [list.offsetWidth, list.offsetHeight]") == size
+    expect(current.get_by_role("link", name="Gotthard")).to_have_attribute("aria-current", "true")
+    assert current.inner_text().startswith(word)
+    assert word not in page.locator("#articles .item:not(.current)").first.inner_text()
+    search = page.locator("#articles-search textarea, #articles-search input")
+    search.fill("tunnel")
+    expect(page.locator("#articles .item")).to_have_count(1)
+    expect(current.locator("h3")).to_have_text(["Gotthard-Basistunnel feierlich eröffnet"])
+    search.fill("polio")
+    expect(page.locator("#articles .item h3")).to_have_text(["Africa certified free of wild polio"])
+    expect(current).to_have_count(0)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -266,6 +356,35 @@ def test_files_can_be_dropped(open_tab: OpenTab) -> None:
     page.locator("#articles-upload button").first.dispatch_event("drop", {"dataTransfer": dropped})
     expect(page.locator("#articles-told h3")).to_have_text("2 aufgenommen, 1 nicht aufgenommen")
     expect(page.locator("#articles-told tr.failed")).to_contain_text("Möglich sind nur Dateien mit .md")
+
+
+def test_an_upload_that_is_too_large_is_told_and_not_sent(open_tab: OpenTab, tmp_path: Path) -> None:
+    page = open_tab(locale="de-DE")
+    sent: list[str] = []
+    page.on("request", lambda r: sent.append(r.url) if "/upload" in r.url else None)
+    large = []
+    for number in range(3):
+        large.append(tmp_path / f"{number}.md")
+        with large[-1].open("wb") as file:
+            file.truncate(17 * 2**20)
+    chooser = page.locator("#articles-upload input[type=file]")
+    chooser.set_input_files(large)
+    told = page.locator("#articles-told")
+    expect(told).to_contain_text("Zusammen 51 MB, auf einmal gehen 50 MB.")
+    expect(told).to_contain_text("Laden Sie weniger hoch")
+    dropped = page.evaluate_handle(
+        """() => {
+          const dropped = new DataTransfer();
+          for (const name of ["a.md", "b.md"]) dropped.items.add(new File([new Uint8Array(30 * 2 ** 20)], name));
+          return dropped;
+        }"""
+    )
+    page.locator("#articles-upload button").first.dispatch_event("drop", {"dataTransfer": dropped})
+    expect(told).to_contain_text("Zusammen 60 MB")
+    expect(page.locator(".toast-body")).to_have_count(0)
+    assert sent == []
+    upload(page, {"klein.md": b"# Klein\n\nEin kleiner Text geht immer noch.\n"})
+    expect(told.locator("tr.added")).to_contain_text("klein.md")
 
 
 def test_an_archive_goes_in_and_nothing_stays_in_the_cache(open_tab: OpenTab, tmp_path: Path, site: str) -> None:

@@ -13,15 +13,16 @@ from rag.chunking import chunk
 from rag.library import Added
 from rag.types import LANGS, ArticleSummary, ArticleView, Lang
 from rag.uploads import REASONS, Reason
-from rag.web.library_list import Wanted, arrange, tags_of
+from rag.web.library_list import Wanted, arrange, outlets_of, tags_of
 from rag.web.library_render import (
-    MAX_LISTED,
+    LISTED,
     render_article,
     render_hint,
     render_list,
     render_notice,
     render_progress,
     render_results,
+    say_more,
 )
 from rag.web.strings import TEXTS
 
@@ -94,6 +95,10 @@ def make_view(text: str) -> ArticleView:
         (Wanted(lang="en"), ["a2", "a3", "a4"]),
         (Wanted(tag="animals"), ["a1", "a2"]),
         (Wanted("ft", "title", "zh", "animals"), ["a2"]),
+        (Wanted(outlet="Tierblatt"), ["a1"]),
+        (Wanted(outlet="example.org"), ["a3", "a4"]),
+        (Wanted("example.org"), ["a3", "a4"]),
+        (Wanted(outlet="ft", lang="de"), []),
         (Wanted(order="no such order"), ["a1", "a2", "a3", "a4"]),
     ],
 )
@@ -105,11 +110,23 @@ def test_tags_come_by_how_often_they_are_given() -> None:
     assert tags_of(ALL) == ["animals", "Garten"]
 
 
-def test_a_list_that_is_too_long_says_how_many_more_there_are() -> None:
-    html = render_list([replace(ARTICLE, id=str(n)) for n in range(MAX_LISTED + 1234)], 5000, "de")
-    assert html.count('class="item"') == MAX_LISTED
+def test_outlets_are_authors_or_else_hosts_by_how_much_they_published() -> None:
+    assert outlets_of(ALL) == ["example.org", "ft", "Tierblatt"]
+    assert outlets_of([replace(ARTICLE, author=None, url=None)]) == []
+
+
+def test_a_long_list_grows_by_steps_and_the_button_says_by_how_much() -> None:
+    many = [replace(ARTICLE, id=str(n)) for n in range(LISTED + 1234)]
+    html = render_list(many, 5000, "de")
+    assert html.count('class="item"') == LISTED
     assert "1.434 von 5.000 Artikeln" in html
-    assert "und 1.234 weitere" in html
+    assert render_list(many, 5000, "de", 2 * LISTED).count('class="item"') == 2 * LISTED
+    assert (say_more(1234, "en"), say_more(34, "de"), say_more(1234, "zh")) == (
+        "Show 200 more",
+        "34 weitere zeigen",
+        "再显示 200 篇",
+    )
+    assert say_more(0, "en") == say_more(-5, "de") == ""
 
 
 @pytest.mark.parametrize("lang", LANGS)

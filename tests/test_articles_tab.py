@@ -17,9 +17,11 @@ from rag.library import Added
 from rag.types import ArticleSummary
 from rag.web.gradio_setup import gr
 from rag.web.library_list import ANY
-from rag.web.library_tab import Shelves
+from rag.web.library_render import LISTED
+from rag.web.library_tab import Shelves, article_id_of
 
-ALL = ("", "newest", ANY, ANY)
+ALL = ("", "newest", ANY, ANY, ANY)
+SHOWN = (*ALL, LISTED)
 
 
 class Librarian(HandMadeAssistant):
@@ -66,16 +68,16 @@ def uploaded(folder: Path, name: str, content: bytes, orig_name: str | None = No
 def test_an_upload_is_followed_step_by_step_and_nothing_of_it_stays_behind(tmp_path: Path) -> None:
     librarian = Librarian()
     files = [uploaded(tmp_path, "a.md", b"A", "Straße: 1.md"), uploaded(tmp_path, "b.md", b"B")]
-    states = Shelves(librarian).add([*files, files[1]], *ALL, request("de"))
-    box, told, _ = next(states)
+    states = Shelves(librarian).add([*files, files[1]], *SHOWN, request("de"))
+    box, told, *_ = next(states)
     assert box is None
     assert "Wird hinzugefügt" in told
     assert list(tmp_path.iterdir()) == []
-    _, told, _ = next(states)
+    _, told, *_ = next(states)
     assert "1 von 4 gelesen: cats.md" in told
     assert "width:25%" in told
     librarian.may_go_on.set()
-    _, told, listed = next(states)
+    _, told, listed, _ = next(states)
     assert "3 aufgenommen, 0 nicht aufgenommen" in told
     assert "Von Katzen" in listed
     assert librarian.taken == [("Straße: 1.md", b"A"), ("b.md", b"B"), ("b.md", b"B")]
@@ -91,7 +93,7 @@ def test_an_upload_is_followed_step_by_step_and_nothing_of_it_stays_behind(tmp_p
     ],
 )
 def test_a_fault_while_adding_is_told_plainly(tmp_path: Path, fault: Exception, message: str) -> None:
-    *_, (_, told, _) = Shelves(Librarian(fault)).add([uploaded(tmp_path, "a.md", b"A")], *ALL, request())
+    *_, (_, told, *_) = Shelves(Librarian(fault)).add([uploaded(tmp_path, "a.md", b"A")], *SHOWN, request())
     assert message in told
     assert "secret" not in told
 
@@ -100,7 +102,7 @@ def test_a_file_that_is_gone_before_it_was_taken_is_told(tmp_path: Path) -> None
     librarian = Librarian()
     librarian.may_go_on.set()
     files = [{"path": str(tmp_path / "gone" / "x.md")}, uploaded(tmp_path, "a.md", b"A")]
-    *_, (_, told, _) = Shelves(librarian).add(files, *ALL, request())
+    *_, (_, told, *_) = Shelves(librarian).add(files, *SHOWN, request())
     assert "1 taken, 1 not taken" in told
     assert "x.md" in told
 
@@ -114,10 +116,31 @@ def test_a_file_that_is_gone_before_it_was_taken_is_told(tmp_path: Path) -> None
     ],
 )
 def test_an_article_that_cannot_be_removed_stays_open(fault: Exception, message: str) -> None:
-    *stays, question, told, listed = Shelves(Librarian(fault)).remove("cats 3", *ALL, request())
-    assert [*stays, told, listed] == [gr.skip()] * 6
+    *stays, question, told, listed, more = Shelves(Librarian(fault)).remove("cats 3", *SHOWN, request())
+    assert [*stays, told, listed, more] == [gr.skip()] * 7
     assert message in question
 
 
 def test_a_list_that_cannot_be_read_says_so() -> None:
-    assert "cannot be searched" in Shelves(Librarian(LibraryError("/secret"))).find(*ALL, request())
+    shown, *_ = Shelves(Librarian(LibraryError("/secret"))).find(*ALL, request())
+    assert "cannot be searched" in shown
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "1,025 MB"), ("de", "1.025 MB"), ("zh", "1,025 MB")])
+def test_an_upload_that_is_too_large_is_told_with_the_limit(lang: str, said: str) -> None:
+    told = Shelves(Librarian()).refuse(f"{2**30 + 1} {50 * 2**20} 7", request(lang))
+    assert said in told
+    assert "50 MB" in told
+
+
+def test_what_is_open_is_told_without_the_number_of_the_click() -> None:
+    assert (article_id_of("cats 3"), article_id_of("")) == ("cats", "")
+
+
+def test_a_tag_and_an_outlet_that_are_gone_are_wanted_no_longer() -> None:
+    wanted = ("", "newest", ANY, "gone", "gone too")
+    listed, _, tags, outlets, _ = Shelves(Librarian()).arrive("", *wanted, LISTED, request("de"))
+    assert "Von Katzen" in listed
+    assert (tags["value"], outlets["value"]) == (ANY, ANY)
+    assert tags["choices"] == [("Alle", ANY), ("Tag animals", "Tag animals")]
+    assert outlets["choices"] == [("Alle", ANY)]

@@ -43,10 +43,11 @@ def build_chat(assistant: Assistant, *, runs: Path, max_question_chars: int = 20
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(t("tab_chat"), elem_id="tab-chat", render_children=True):
                 parts = _chat_tab(masthead)
-            build_library_tab(assistant, masthead)
+            library = build_library_tab(assistant, masthead)
             build_evaluation_tab(runs)
         talk = Talk(assistant, parts, max_question_chars)
         _connect(parts, talk)
+        library.only.click(talk.only, [library.open_id, *parts.filters.inputs], parts.all, **QUICK)
         connect(parts.rating, Rater(assistant), **QUICK)
         blocks.load(talk.greet, None, parts.all, **QUICK)
     blocks.queue(max_size=WAITING, default_concurrency_limit=AT_ONCE, api_open=False)

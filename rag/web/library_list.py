@@ -6,13 +6,16 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
+from rag.links import checked_url
 from rag.types import ArticleSummary
+from rag.web.beside import host_of
 
 Order = Literal["newest", "oldest", "title"]
 ORDERS: tuple[Order, ...] = get_args(Order)
-ANY = "all"  # languages or tags
+ANY = "all"  # languages, tags or outlets
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class Wanted:
     order: str = "newest"
     lang: str = ANY
     tag: str = ANY
+    outlet: str = ANY
 
 
 def arrange(summaries: Iterable[ArticleSummary], wanted: Wanted) -> list[ArticleSummary]:
@@ -33,6 +37,7 @@ def arrange(summaries: Iterable[ArticleSummary], wanted: Wanted) -> list[Article
         for one in summaries
         if (wanted.lang == ANY or wanted.lang in one.langs)
         and (wanted.tag == ANY or wanted.tag in one.tags)
+        and (wanted.outlet == ANY or wanted.outlet == outlet_of(one))
         and all(word in _searched(one) for word in words)
     ]
     by_title = sorted(found, key=lambda one: _folded(one.title))
@@ -49,10 +54,22 @@ def tags_of(summaries: Sequence[ArticleSummary]) -> list[str]:
     return sorted(counts, key=lambda tag: (-counts[tag], _folded(tag)))
 
 
+def outlet_of(one: ArticleSummary) -> str:
+    """Who published an article: its author, else the host of its link; nothing when neither is known."""
+    return one.author or host_of(checked_url(one.url))
+
+
+def outlets_of(summaries: Sequence[ArticleSummary]) -> list[str]:
+    """All outlets, the most frequent first."""
+    counts = Counter(outlet for one in summaries if (outlet := outlet_of(one)))
+    return sorted(counts, key=lambda outlet: (-counts[outlet], _folded(outlet)))
+
+
 def _searched(one: ArticleSummary) -> str:
-    return _folded(" ".join([one.title, *one.tags, one.author or "", one.description or "", one.file]))
+    return _folded(" ".join([one.title, *one.tags, outlet_of(one), one.description or "", one.file]))
 
 
+@lru_cache(maxsize=20_000)  # a search folds the same texts at every key
 def _folded(text: str) -> str:
     """Without case and without marks over letters, full-width signs as narrow ones.
 

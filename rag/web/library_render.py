@@ -16,15 +16,16 @@ from rag.markup import without_comments
 from rag.metadata import read_front_matter
 from rag.types import ArticleSummary, ArticleView, Lang, Passage
 from rag.web.beside import host_of
+from rag.web.library_list import outlet_of
 from rag.web.prose import to_html, to_plain
 from rag.web.strings import LANG_NAMES, TEXTS, format_date, format_number
 
-MAX_LISTED = 200  # more than anyone reads; who looks for another one searches
+LISTED = 200  # at first; more are shown when somebody wants them
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n")
 
 
-def render_list(found: Sequence[ArticleSummary], total: int, lang: Lang) -> str:
-    """The articles that were found, out of so many."""
+def render_list(found: Sequence[ArticleSummary], total: int, lang: Lang, shown: int = LISTED) -> str:
+    """The first so many of the articles that were found, out of all that there are."""
     texts = TEXTS[lang]
     if total == 0:
         return _listing(f'<p class="empty">{escape(texts["articles_none"])}</p>', lang)
@@ -33,10 +34,13 @@ def render_list(found: Sequence[ArticleSummary], total: int, lang: Lang) -> str:
     count = f'<p class="count">{escape(one if len(found) == total else found_of)}</p>'
     if not found:
         return _listing(f'{count}<p class="empty">{escape(texts["articles_no_match"])}</p>', lang)
-    items = "".join(_item(summary, lang) for summary in found[:MAX_LISTED])
-    more = texts["articles_more"].format(more=_number(len(found) - MAX_LISTED, lang))
-    rest = f'<p class="empty">{escape(more)}</p>' if len(found) > MAX_LISTED else ""
-    return _listing(f"{count}<ul>{items}</ul>{rest}", lang)
+    items = "".join(_item(summary, lang) for summary in found[:shown])
+    return _listing(f"{count}<ul>{items}</ul>", lang)
+
+
+def say_more(left: int, lang: Lang) -> str:
+    """What the button says that lists the next of the articles; nothing when none are left."""
+    return TEXTS[lang]["articles_more"].format(more=_number(min(left, LISTED), lang)) if left > 0 else ""
 
 
 def render_notice(message: str, lang: Lang) -> str:
@@ -106,8 +110,9 @@ def _item(one: ArticleSummary, lang: Lang) -> str:
     link = f'<a class="open-article" href="#article-{escape(one.id)}">{escape(to_plain(one.title))}</a>'
     url = checked_url(one.url)
     origin = f" · {_link(url, f'{host_of(url)} ↗')}" if url else ""
+    opened = f'<span class="opened">{escape(TEXTS[lang]["articles_opened"])}</span>'  # shown when shelf.js says so
     return (
-        f'<li class="item"><h3 lang="{_first(one, lang)}">{link}</h3>'
+        f'<li class="item">{opened}<h3 lang="{_first(one, lang)}">{link}</h3>'
         f'<p class="meta">{_meta(one, lang)}{origin}</p>{_tags(one)}</li>'
     )
 
@@ -116,7 +121,7 @@ def _meta(one: ArticleSummary, lang: Lang) -> str:
     texts = TEXTS[lang]
     passages = texts["articles_passages"].format(count=_number(one.passages, lang))
     facts = [
-        ("outlet", to_plain(one.author or "")),
+        ("outlet", to_plain(outlet_of(one))),
         ("date", format_date(one.date, lang) if one.date else ""),
         ("langs", ", ".join(LANG_NAMES[known] for known in one.langs)),
         ("passages", texts["articles_passages_one"] if one.passages == 1 else passages),

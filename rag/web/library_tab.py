@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -18,17 +19,19 @@ from rag.types import LANGS, Lang
 from rag.web.frame import render_masthead
 from rag.web.gradio_setup import gr
 from rag.web.i18n import reader_lang, t
-from rag.web.library_list import ANY, ORDERS, Wanted, arrange, tags_of
+from rag.web.library_list import ANY, ORDERS, Wanted, arrange, outlets_of, tags_of
 from rag.web.library_render import (
+    LISTED,
     render_article,
     render_hint,
     render_list,
     render_notice,
     render_progress,
     render_results,
+    say_more,
 )
 from rag.web.prose import to_plain
-from rag.web.strings import LANG_NAMES, TEXTS
+from rag.web.strings import LANG_NAMES, TEXTS, format_number
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +49,20 @@ class _Finder:
     order: gr.Dropdown
     lang: gr.Dropdown
     tag: gr.Dropdown
+    outlet: gr.Dropdown
 
     @property
     def inputs(self) -> list[Any]:
         """The values of ``Wanted``, in its order."""
-        return [self.words, self.order, self.lang, self.tag]
+        return [self.words, self.order, self.lang, self.tag, self.outlet]
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryParts:
+    """What others connect to: ``only`` is clicked to ask the open article alone, ``open_id`` says which that is."""
+
+    only: gr.Button
+    open_id: gr.Textbox  # to be read with ``article_id_of``
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,7 @@ class _Reader:
     shown: gr.Markdown
     actions: gr.Row
     back: gr.Button
+    only: gr.Button
     remove: gr.Button
     sure: gr.Column
     question: gr.Markdown
@@ -83,35 +96,48 @@ class Shelves:
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
 
-    def find(self, words: str, order: str, lang: str, tag: str, request: gr.Request) -> str:
-        """The articles that are looked for."""
-        reader = reader_lang(request)
+    def find(self, words: str, order: str, lang: str, tag: str, outlet: str, request: gr.Request) -> tuple[Any, ...]:
+        """The first of the articles that are looked for: the list, its button for more, and how many are shown."""
+        wanted = _wanted(words, order, lang, tag, outlet)
+        return *self._list(wanted, LISTED, reader_lang(request)), LISTED
+
+    def more(
+        self, words: str, order: str, lang: str, tag: str, outlet: str, shown: int, request: gr.Request
+    ) -> tuple[Any, ...]:
+        """The same list, longer."""
+        wanted = _wanted(words, order, lang, tag, outlet)
+        return *self._list(wanted, shown + LISTED, reader_lang(request)), shown + LISTED
+
+    def _list(self, wanted: Wanted, shown: int, reader: Lang) -> tuple[Any, Any]:
         try:
             summaries = self._assistant.articles()
         except RagError as error:
             log.warning("the articles cannot be listed: %s", error)
-            return render_notice(TEXTS[reader]["unavailable"], reader)
-        wanted = Wanted(words or "", order or ORDERS[0], lang or ANY, tag or ANY)
-        return render_list(arrange(summaries, wanted), len(summaries), reader)
+            return render_notice(TEXTS[reader]["unavailable"], reader), gr.update(visible=False)
+        found = arrange(summaries, wanted)
+        more = say_more(len(found) - shown, reader)
+        return render_list(found, len(summaries), reader, shown), gr.update(value=more, visible=bool(more))
 
-    def arrive(self, open_id: str, words: str, order: str, lang: str, tag: str, request: gr.Request) -> tuple[Any, ...]:
-        """The tab was opened: the list and the tags that there are now, and a hint if no article is open."""
+    def arrive(
+        self, open_id: str, words: str, order: str, lang: str, tag: str, outlet: str, shown: int, request: gr.Request
+    ) -> tuple[Any, ...]:
+        """The tab was opened: the list, the tags and outlets that there are now, and a hint if no article is open."""
+        reader = reader_lang(request)
         try:
-            known = tags_of(self._assistant.articles())
+            summaries = self._assistant.articles()
         except RagError:  # which the list below says
-            known = []
-        tag = tag if tag in known else ANY
-        choices: list[tuple[Any, str]] = [(TEXTS[reader_lang(request)]["all_langs"], ANY)]
-        choices += [(to_plain(one), one) for one in known]
-        hint = gr.skip() if open_id else render_hint(reader_lang(request))
-        return self.find(words, order, lang, tag, request), gr.update(choices=choices, value=tag), hint
+            summaries = []
+        tags, tag = _choices(tags_of(summaries), tag, reader)
+        outlets, outlet = _choices(outlets_of(summaries), outlet, reader)
+        hint = gr.skip() if open_id else render_hint(reader)
+        return *self._list(_wanted(words, order, lang, tag, outlet), shown, reader), tags, outlets, hint
 
     def read(self, open_id: str, request: gr.Request) -> tuple[Any, ...]:
         """Open an article."""
         if not open_id:  # it was closed
             return tuple(gr.skip() for _ in range(4))
         lang = reader_lang(request)
-        view = self._assistant.read(_id_of(open_id))
+        view = self._assistant.read(article_id_of(open_id))
         if view is None:
             return _closed(render_notice(TEXTS[lang]["articles_gone"], lang))
         return gr.skip(), render_article(view, lang), gr.update(visible=True), gr.update(visible=False)
@@ -122,46 +148,63 @@ class Shelves:
 
     def ask(self, open_id: str, request: gr.Request) -> tuple[Any, ...]:
         """Ask whether the open article is really to go."""
-        found = self._assistant.article(_id_of(open_id))
+        found = self._assistant.article(article_id_of(open_id))
         title = to_plain(found[0].title) if found else ""
         message = TEXTS[reader_lang(request)]["articles_remove_sure"].format(title=title)
         return gr.update(visible=True), render_notice(message, reader_lang(request))
 
-    def remove(self, open_id: str, words: str, order: str, lang: str, tag: str, request: gr.Request) -> tuple[Any, ...]:
+    def remove(
+        self, open_id: str, words: str, order: str, lang: str, tag: str, outlet: str, shown: int, request: gr.Request
+    ) -> tuple[Any, ...]:
         """Remove the open article: what is read instead, and the list without it."""
         reader = reader_lang(request)
         texts = TEXTS[reader]
-        found = self._assistant.article(_id_of(open_id))
+        found = self._assistant.article(article_id_of(open_id))
         try:
-            self._assistant.remove(_id_of(open_id))
+            self._assistant.remove(article_id_of(open_id))
             message = texts["articles_removed"].format(title=to_plain(found[0].title) if found else "")
         except UnknownArticleError:
             message = texts["articles_gone"]
         except RagError as error:
             log.warning("cannot remove an article: %s", error)
             stays = (gr.skip() for _ in range(4))
-            return *stays, render_notice(_told(error, reader), reader), gr.skip(), gr.skip()
+            return *stays, render_notice(_told(error, reader), reader), gr.skip(), gr.skip(), gr.skip()
         told = render_notice(message, reader)
-        return *_closed(render_hint(reader)), "", told, self.find(words, order, lang, tag, request)
+        listed = self._list(_wanted(words, order, lang, tag, outlet), shown, reader)
+        return *_closed(render_hint(reader)), "", told, *listed
 
     def add(
-        self, files: list[dict[str, Any]] | None, words: str, order: str, lang: str, tag: str, request: gr.Request
+        self,
+        files: list[dict[str, Any]] | None,
+        words: str,
+        order: str,
+        lang: str,
+        tag: str,
+        outlet: str,
+        shown: int,
+        request: gr.Request,
     ) -> Iterator[tuple[Any, ...]]:
-        """Take in what was dropped: yields (box, how far it is or what became of it, list)."""
+        """Take in what was dropped: yields (box, how far it is or what became of it, list, its button for more)."""
         reader = reader_lang(request)
         taken, lost = _take(files or [])
-        yield None, render_progress("", 0, 1, reader), gr.skip()
+        yield None, render_progress("", 0, 1, reader), gr.skip(), gr.skip()
         steps: Queue[_Step] = Queue()
         # In a thread of its own: whoever closes the page now still finds everything added later. Were the server to
         # stop, the files that are kept by then go in at its next start.
         threading.Thread(target=self._add, args=(taken, steps), name="add-articles", daemon=True).start()
         while isinstance(step := _latest(steps), tuple):
-            yield gr.skip(), render_progress(*step, reader), gr.skip()
+            yield gr.skip(), render_progress(*step, reader), gr.skip(), gr.skip()
         if isinstance(step, list):
-            shown = render_results([*step, *lost], reader)
+            told = render_results([*step, *lost], reader)
         else:
-            shown = render_notice(_told(step, reader), reader)
-        yield gr.skip(), shown, self.find(words, order, lang, tag, request)
+            told = render_notice(_told(step, reader), reader)
+        yield gr.skip(), told, *self._list(_wanted(words, order, lang, tag, outlet), shown, reader)
+
+    def refuse(self, refused: str, request: gr.Request) -> str:
+        """An upload was not sent, since it is too large: ``refused`` is its size and the limit, in bytes."""
+        lang = reader_lang(request)
+        total, limit = (format_number(ceil(int(size) / 2**20), lang) for size in refused.split()[:2])
+        return render_notice(TEXTS[lang]["articles_too_much"].format(total=total, limit=limit), lang)
 
     def head(self, request: gr.Request) -> str:
         """The head of the page, which says how many articles there are."""
@@ -175,7 +218,7 @@ class Shelves:
             steps.put(error)
 
 
-def build_library_tab(assistant: Assistant, masthead: gr.Markdown) -> None:
+def build_library_tab(assistant: Assistant, masthead: gr.Markdown) -> LibraryParts:
     """The tab, whose list is read anew whenever it is opened. What it changes shows in the ``masthead`` too."""
     shelves = Shelves(assistant)
     with gr.Tab(t("articles_tab"), elem_id="tab-articles") as tab, gr.Row(elem_id="shelves", equal_height=False):
@@ -184,34 +227,41 @@ def build_library_tab(assistant: Assistant, masthead: gr.Markdown) -> None:
             box = gr.File(label=t("articles_add"), file_count="multiple", height=120, elem_id="articles-upload")
             told = gr.Markdown(elem_id="articles-told", latex_delimiters=[])
             listed = gr.Markdown(elem_id="articles", latex_delimiters=[])
+            more = gr.Button("", elem_id="articles-more", size="sm", visible=False)
+            shown = gr.State(LISTED)
         with gr.Column(scale=3, min_width=300, elem_id="desk"):
             reader = _reader()
-    tab.select(shelves.arrive, [reader.open_id, *finder.inputs], [listed, finder.tag, reader.shown], **QUICK)
+            refused = gr.Textbox(elem_id="articles-refused", container=False)  # which shelf.js writes to
+    arrived = [listed, more, finder.tag, finder.outlet, reader.shown]
+    tab.select(shelves.arrive, [reader.open_id, *finder.inputs, shown], arrived, **QUICK)
     # Of a text box "input" tells of keys alone, not of what is pasted, deleted or composed.
-    changed = [finder.words.change, finder.order.input, finder.lang.input, finder.tag.input]
-    gr.on(changed, shelves.find, finder.inputs, listed, trigger_mode="always_last", **QUICK)
+    changed = [finder.words.change, *(choice.input for choice in finder.inputs[1:])]
+    gr.on(changed, shelves.find, finder.inputs, [listed, more, shown], trigger_mode="always_last", **QUICK)
+    more.click(shelves.more, [*finder.inputs, shown], [listed, more, shown], **QUICK)
     reader.open_id.change(shelves.read, reader.open_id, reader.outputs, trigger_mode="always_last", **QUICK)
     reader.back.click(shelves.close, None, reader.outputs, **QUICK)
     reader.remove.click(shelves.ask, reader.open_id, [reader.sure, reader.question], **QUICK)
     reader.no.click(lambda: gr.update(visible=False), None, reader.sure, **QUICK)
     gone = reader.yes.click(
         shelves.remove,
-        [reader.open_id, *finder.inputs],
-        [*reader.outputs, reader.question, told, listed],
+        [reader.open_id, *finder.inputs, shown],
+        [*reader.outputs, reader.question, told, listed, more],
         show_progress="hidden",
         api_visibility="private",
     )
     come = box.upload(
         shelves.add,
-        [box, *finder.inputs],
-        [box, told, listed],
+        [box, *finder.inputs, shown],
+        [box, told, listed, more],
         preprocess=False,  # which would leave an empty file behind for each that comes in
         show_progress="hidden",
         concurrency_limit=UPLOADS_AT_ONCE,
         api_visibility="private",
     )
+    refused.change(shelves.refuse, refused, told, **QUICK)
     for change in (gone, come):
         change.then(shelves.head, None, masthead, **QUICK)
+    return LibraryParts(reader.only, reader.open_id)
 
 
 def _finder() -> _Finder:
@@ -219,20 +269,22 @@ def _finder() -> _Finder:
     langs: list[tuple[Any, str]] = [(t("all_langs"), ANY), *((LANG_NAMES[lang], lang) for lang in LANGS)]
     with gr.Column(elem_id="articles-finder"):
         words = gr.Textbox(elem_id="articles-search", label=t("articles_search"), lines=1, max_lines=1, max_length=200)
-        with gr.Row(equal_height=False):
-            order = gr.Dropdown(
-                orders, value=ORDERS[0], label=t("articles_sort"), elem_id="articles-order", min_width=90
-            )
-            lang = gr.Dropdown(langs, value=ANY, label=t("articles_lang"), elem_id="articles-lang", min_width=90)
-            tag = gr.Dropdown(
-                [(t("all_langs"), ANY)], value=ANY, label=t("articles_tag"), elem_id="articles-tag", min_width=90
-            )
-    return _Finder(words, order, lang, tag)
+        with gr.Row(elem_id="articles-choices", equal_height=False):
+            order = _choice("order", t("articles_sort"), orders)
+            lang = _choice("lang", t("articles_lang"), langs)
+            tag = _choice("tag", t("articles_tag"), langs[:1])
+            outlet = _choice("outlet", t("articles_outlet"), langs[:1])
+    return _Finder(words, order, lang, tag, outlet)
+
+
+def _choice(name: str, label: Any, choices: list[tuple[Any, str]]) -> gr.Dropdown:
+    return gr.Dropdown(choices, value=choices[0][1], label=label, elem_id=f"articles-{name}", min_width=90)
 
 
 def _reader() -> _Reader:
     with gr.Row(elem_id="article-actions", equal_height=False, visible=False) as actions:
         back = gr.Button(t("articles_back"), elem_id="articles-back", size="sm", min_width=120, scale=0)
+        only = gr.Button(t("articles_only"), elem_id="article-ask", size="sm", min_width=120, scale=0)
         remove = gr.Button(t("articles_remove"), elem_id="articles-remove", size="sm", min_width=160, scale=0)
     with gr.Column(elem_id="articles-sure", visible=False) as sure:
         question = gr.Markdown(elem_id="articles-sure-question", latex_delimiters=[])
@@ -241,11 +293,23 @@ def _reader() -> _Reader:
             no = gr.Button(t("articles_remove_no"), elem_id="articles-remove-no", size="sm", min_width=90, scale=0)
     shown = gr.Markdown(elem_id="article", latex_delimiters=[])
     open_id = gr.Textbox(elem_id="articles-open", container=False)
-    return _Reader(open_id, shown, actions, back, remove, sure, question, yes, no)
+    return _Reader(open_id, shown, actions, back, only, remove, sure, question, yes, no)
 
 
-def _id_of(open_id: str) -> str:
+def article_id_of(open_id: str) -> str:
+    """The id of the article that is open; empty when none is."""
     return open_id.partition(" ")[0]
+
+
+def _wanted(words: str, order: str, lang: str, tag: str, outlet: str) -> Wanted:
+    return Wanted(words or "", order or ORDERS[0], lang or ANY, tag or ANY, outlet or ANY)
+
+
+def _choices(known: Sequence[str], chosen: str, reader: Lang) -> tuple[Any, str]:
+    """A drop-down list of what there is now, and what is chosen of it."""
+    chosen = chosen if chosen in known else ANY
+    choices = [(TEXTS[reader]["all_langs"], ANY), *((to_plain(one), one) for one in known)]
+    return gr.update(choices=choices, value=chosen), chosen
 
 
 def _closed(html: str) -> tuple[Any, ...]:

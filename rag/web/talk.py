@@ -26,6 +26,7 @@ from rag.web.frame import (
 )
 from rag.web.gradio_setup import gr
 from rag.web.i18n import reader_lang
+from rag.web.library_tab import article_id_of
 from rag.web.rating import RatingBar, bar_showing
 from rag.web.render import render_cards, render_no_sources, render_so_far, render_sources
 from rag.web.streaming import updates
@@ -207,8 +208,8 @@ class Talk:
 
     def only(self, request: gr.Request, open_id: str, *chosen: Any) -> _Changes:
         """The article that is read is to answer."""
-        bar, (article_id, _, _) = self._parts.filters, open_id.partition(" ")
-        filters = replace(bar.read(chosen), article_ids=(article_id,))
+        bar = self._parts.filters
+        filters = replace(bar.read(chosen), article_ids=(article_id_of(open_id),))
         return bar.showing(filters, self._assistant.articles(), reader_lang(request))
 
     def _recalled(self, answer_id: str) -> tuple[Entry, ...]:
