@@ -34,11 +34,14 @@ from test_model_answers import (
 
 from rag.answering.prompts import NOTHING, note
 from rag.assistant import Assistant
-from rag.types import LANGS, Answer, AnswererName, Lang, Turn
+from rag.types import LANGS, Answer, AnswererName, Filters, Lang, Turn
 from rag.web.api import create_api
-from rag.web.chat import ALL_LANGS, Chat, Conversation
+from rag.web.chat_tab import build_chat_tab
+from rag.web.conversation import Conversation
+from rag.web.entries import Entry
 from rag.web.gradio_setup import gr
-from rag.web.render import make_anchor, render_answer, render_sources
+from rag.web.render import make_anchor, render_acts, render_answer, render_sources
+from rag.web.talk import Talk
 
 Told = dict[str, Any]  # an answer as JSON
 
@@ -171,15 +174,31 @@ def nameless(answer: Told) -> Told:
     return {name: value for name, value in answer.items() if name not in ("id", "timings_ms")}
 
 
-def on_page(assistant: Assistant, case: Case) -> list[tuple[Any, ...]]:
-    """All that the page is told to show, step by step."""
-    reader: Any = gr.Request(headers={"accept-language": case.lang})
-    before = Conversation(turns=case.history)
+def on_page(assistant: Assistant, case: Case) -> list[tuple[str, str]]:
+    """All that the page is told to show, step by step: the newest message and the sources."""
+    reader: Any = gr.Request(headers={"accept-language": case.lang}, cookies={})
+    before = Conversation.of(said_before(case), case.lang)
+    with gr.Blocks():
+        parts = build_chat_tab(gr.Markdown())
+    talk = Talk(assistant, parts, 2000)
+    chosen = parts.filters.values(Filters())
 
-    async def reply() -> list[tuple[Any, ...]]:
-        return [step async for step in Chat(assistant, 2000).reply(case.question, before, ALL_LANGS, reader)]
+    async def reply() -> list[dict[Any, Any]]:
+        return [step async for step in talk.reply(reader, case.question, before, "", *chosen)]
 
-    return asyncio.run(reply())
+    sources, shown = "", []
+    for step in asyncio.run(reply()):
+        sources = step.get(parts.sources, sources)
+        shown.append((step[parts.chat][-1]["content"], sources))
+    return shown
+
+
+def said_before(case: Case) -> list[Entry]:
+    """The conversation before a case, as the page holds it."""
+    if not case.history:
+        return []
+    question, answer = (turn.content for turn in case.history)
+    return [Entry(question, answer=Answer("before", question, case.lang, answered=True, answer=answer))]
 
 
 def sentences_in(html: str) -> list[str]:
@@ -187,7 +206,7 @@ def sentences_in(html: str) -> list[str]:
 
 
 def without_id(html: str) -> str:
-    return re.sub(r"\b1-[0-9a-f]{16}\b", "1-ID", html)
+    return re.sub(r"\b([12])-[0-9a-f]{16}\b", r"\1-ID", html)
 
 
 # --- One answer ---------------------------------------------------------------------------------------------
@@ -212,15 +231,17 @@ def check_same_in_every_way(running: Running, case: Case) -> None:
     for way in (asked_api, asked_api_streaming, asked_openai, asked_openai_streaming):
         assert nameless(again(lambda: way(client, case))) == expected, way.__name__  # noqa: B023  called at once
     if case.answerer is None:  # which the page has no choice of
-        check_page(again(lambda: on_page(assistant, case)), answer, case.lang)
+        check_page(again(lambda: on_page(assistant, case)), answer, case)
 
 
-def check_page(steps: list[tuple[Any, ...]], answer: Answer, lang: Lang) -> None:
+def check_page(steps: list[tuple[str, str]], answer: Answer, case: Case) -> None:
     """The page shows an answer with its sources, and showed no other sentence on the way."""
-    anchor = make_anchor(1, answer.id)
-    shown = [step[1][-1]["content"] for step in steps]
-    assert without_id(shown[-1]) == without_id(render_answer(answer, anchor, lang))
-    assert without_id(steps[-1][2]) == without_id(render_sources(answer, anchor, lang))
+    number, lang = len(said_before(case)) + 1, case.lang
+    anchor = make_anchor(number, answer.id)
+    shown = [message for message, _ in steps]
+    expected = render_answer(answer, anchor, lang) + render_acts(number, lang, answered=True)
+    assert without_id(shown[-1]) == without_id(expected)
+    assert without_id(steps[-1][1]) == without_id(render_sources(answer, anchor, lang))
     final = sentences_in(shown[-1])
     assert len(final) == len(answer.sentences)
     on_the_way = [sentences_in(html) for html in shown[:-1] if "going-on" in html]

@@ -14,16 +14,9 @@ from hypothesis import strategies as st
 from web_fakes import QUOTE, TEXT, make_answer, make_citation, make_refusal
 
 from rag.types import LANGS, Disagreement, Health, Lang, Sent, Sentence, Usage
+from rag.web.frame import render_masthead, render_notice
 from rag.web.prose import to_html, to_plain
-from rag.web.render import (
-    make_anchor,
-    render_answer,
-    render_masthead,
-    render_no_sources,
-    render_notice,
-    render_question,
-    render_sources,
-)
+from rag.web.render import make_anchor, render_answer, render_no_sources, render_question, render_sources
 from rag.web.strings import TEXTS, format_date, format_duration, page_lang
 
 HOSTILE = (
@@ -228,7 +221,7 @@ def test_hostile_text_stays_text_wherever_it_stands() -> None:
         model=HOSTILE,
     )
     anchor = make_anchor(1, answer.id)
-    html = render_question(HOSTILE) + render_notice(HOSTILE)
+    html = render_question(HOSTILE, 1) + render_notice(HOSTILE)
     html += render_answer(answer, anchor, "en") + render_sources(answer, anchor, "en")
     tags = Tags(html).seen
     assert not {tag for tag, _ in tags} & {"img", "script", "iframe", "b"}
@@ -238,7 +231,9 @@ def test_hostile_text_stays_text_wherever_it_stands() -> None:
 
 
 def test_a_question_keeps_its_lines_and_loses_its_blank_ones() -> None:
-    assert render_question("eins\n\n# zwei\r\n*drei*") == '<div class="asked">eins<br># zwei<br>*drei*</div>'
+    assert render_question("eins\n\n# zwei\r\n*drei*", 2) == (
+        '<div class="asked" id="asked-2">eins<br># zwei<br>*drei*</div>'
+    )
 
 
 # --- Words --------------------------------------------------------------------------------------------------

@@ -54,6 +54,12 @@ class FilterBar:
             article_ids=tuple(articles or ()),
         )
 
+    def values(self, filters: Filters) -> list[Any]:
+        """What ``read`` makes these filters of."""
+        lists = (filters.lang, filters.tags, filters.authors, filters.article_ids)
+        langs, tags, outlets, articles = (list(values) for values in lists)
+        return [langs, tags, outlets, filters.date_from or "", filters.date_to or "", articles]
+
     def choices(self, articles: Sequence[ArticleSummary]) -> dict[Any, Any]:
         """What there is to choose from, now."""
         return {
@@ -72,16 +78,13 @@ class FilterBar:
             authors=tuple(author for author in filters.authors if author in outlets),
             article_ids=tuple(one.id for one in chosen),
         )
-        return {
-            self.langs: gr.update(value=list(known.lang)),
+        values = dict(zip(self.inputs, self.values(known), strict=True))
+        offered = {
             self.tags: _choosing(_named(tags), _named(known.tags)),
             self.outlets: _choosing(_named(outlets), _named(known.authors)),
-            self.date_from: gr.update(value=known.date_from or ""),
-            self.date_to: gr.update(value=known.date_to or ""),
             self.articles: _choosing(_titled(articles), _titled(chosen)),
-            self.chips: render_chips(known, articles, lang),
-            self.drop: "",
         }
+        return {**values, **offered, self.chips: render_chips(known, articles, lang), self.drop: ""}
 
 
 def build_filter_bar() -> FilterBar:
