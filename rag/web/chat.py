@@ -17,6 +17,7 @@ from rag.assistant import Assistant
 from rag.errors import RagError
 from rag.types import LANGS, Answer, Filters, Found, Lang, Said, Turn, Update
 from rag.web.evaluation import build_evaluation_tab, serve_reports
+from rag.web.export_door import serve_exports
 from rag.web.gradio_setup import gr
 from rag.web.i18n import reader_lang, t
 from rag.web.library_tab import build_library_tab
@@ -264,6 +265,7 @@ def mount(
 
     guard_uploads(api, lambda: _pages(api)[0], (lambda request: _is_logged_in(api, request)) if users else None)
     serve_reports(api, runs, lambda request: not users or _is_logged_in(api, request))
+    serve_exports(api, lambda request: not users or _is_logged_in(api, request))
     gr.mount_gradio_app(
         api,
         blocks,
