@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import time
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
@@ -66,6 +67,8 @@ def marked(html: str) -> str:
         ("- one\n- two", "– one<br>– two"),
         ("see [the page](https://a.org/b)", "see the page"),
         ("![alt](https://a.org/b.png)", "alt"),
+        ("the [Tier](https://a.org/Katze_(Tier)) here", "the Tier here"),
+        ("**one *two* three** four", "<strong>one </strong><strong><em>two</em></strong><strong> three</strong> four"),
         ("seen<!-- hidden -->", "seen"),
         ("a\u200b\u202eb\x00", "ab"),
         ("", ""),
@@ -92,6 +95,18 @@ def test_whatever_a_slice_holds_only_our_own_tags_come_out(text: str, data: st.D
 
 def test_plain_words_are_on_one_line() -> None:
     assert to_plain("**Scale**\n\nraised [$1bn](http://a.org)") == "Scale raised $1bn"
+
+
+@pytest.mark.parametrize("signs", ["[", "[a](", "**x ", "__x ", "***x", "*x ", "<!--", "`", "\\", "- "])
+def test_a_line_of_nothing_but_marks_takes_no_quadratic_time(signs: str) -> None:
+    def seconds(length: int) -> float:
+        text = (signs * length)[:length]
+        started = time.process_time()
+        to_html(text)
+        return time.process_time() - started
+
+    seconds(1000)
+    assert seconds(80_000) < 50 * max(seconds(8000), 0.002)  # ten times the text; quadratic would be a hundred
 
 
 # --- Answers and refusals -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from rag.answering.extractive import worth_reading
 from rag.links import checked_url
 from rag.types import Answer, Citation, Dropped, Lang, Passage
-from rag.web.prose import to_html, to_plain
+from rag.web.prose import one_line, to_html, to_plain
 from rag.web.strings import LANG_NAMES, TEXTS, format_date
 
 NEAREST = 3  # articles that a refusal offers
@@ -65,7 +65,7 @@ def facts_of(one: Citation | Passage, lang: Lang) -> str:
         ("heading", to_plain(one.heading or "")),
         ("kind", TEXTS[lang]["qa"] if one.kind == "qa" else ""),
     ]
-    return " · ".join(f'<span class="{name}">{escape(value)}</span>' for name, value in facts if value)
+    return " · ".join(f'<span class="{name}">{escape(one_line(value))}</span>' for name, value in facts if value)
 
 
 def origin_of(one: Citation | Passage, lang: Lang) -> str:
@@ -73,7 +73,7 @@ def origin_of(one: Citation | Passage, lang: Lang) -> str:
     texts = TEXTS[lang]
     url = checked_url(one.url)
     if url is None:
-        return f'<span class="file">{escape(texts["file"].format(file=one.file))}</span>'
+        return f'<span class="file">{escape(one_line(texts["file"].format(file=one.file)))}</span>'
     label = escape(texts["open_article"].format(host=host_of(url)))
     return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{label}</a>'
 
@@ -88,7 +88,7 @@ def _titled(passage: Passage, lang: Lang) -> str:
     if url:
         title = f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{title}</a>'
     facts = [passage.author or host_of(url), format_date(passage.date, lang) if passage.date else ""]
-    known = " · ".join(escape(fact) for fact in facts if fact)
+    known = " · ".join(escape(one_line(fact)) for fact in facts if fact)
     return f'{title} <span class="meta">{known}</span>' if known else title
 
 

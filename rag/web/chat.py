@@ -14,6 +14,7 @@ from rag.web.chat_tab import AT_ONCE, QUICK, build_chat_tab, connect_chat
 from rag.web.evaluation import build_evaluation_tab, serve_reports
 from rag.web.frame import render_masthead
 from rag.web.front_door import serve_front
+from rag.web.export_door import serve_exports
 from rag.web.gradio_setup import gr
 from rag.web.i18n import t
 from rag.web.library_tab import build_library_tab
@@ -60,6 +61,7 @@ def mount(
     serve_front(api, lambda: _pages(api)[0])
     guard_uploads(api, lambda: _pages(api)[0], (lambda request: _is_logged_in(api, request)) if users else None)
     serve_reports(api, runs, lambda request: not users or _is_logged_in(api, request))
+    serve_exports(api, lambda request: not users or _is_logged_in(api, request))
     gr.mount_gradio_app(
         api,
         blocks,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rag.types import Answer, Filters, Turn
 
@@ -40,7 +40,7 @@ class Entry:
         }
 
 
-_ENTRIES = TypeAdapter(list[Entry])
+_ENTRIES = TypeAdapter(list[Entry], config=ConfigDict(allow_inf_nan=False))  # no duration or price is written of those
 
 
 def read_entries(text: str | bytes) -> tuple[Entry, ...]:

@@ -8,17 +8,19 @@ equal characters are wrapped. Whatever is not one of our own tags is escaped.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from html import escape
 from itertools import groupby
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_LINK = re.compile(r"(!?\[)[^\]\n]*(\]\([^)\n]*\))")
+# No pattern looks further than a mark of its own kind: a line of nothing but marks must not take quadratic time.
+_LINK = re.compile(r"(!?\[)[^\[\]\n]*(\]\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\))")
 _HEADING = re.compile(r"^( {0,3}#{1,6}[ \t]+)(.*)$", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$", re.MULTILINE)
 _QUOTE_SIGN = re.compile(r"^[ \t]*>[ \t]?", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*([-*+])[ \t]+", re.MULTILINE)
-_STRONG = re.compile(r"(\*{2,3}|__)(?=\S)(.+?)(?<=\S)(\1)")
+_STRONG = re.compile(r"(\*{2,3}|__)(?=\S)((?:(?!\1).)+)(?<=\S)(\1)")
 # Only at the edges of words: "Kund*innen und Leser*innen" holds no emphasis.
 _EMPHASIS = re.compile(r"(?<![\w*])([*_])(?=[^\s*_])([^*_\n]+?)(?<=\S)(\1)(?![\w*])")
 _LEFT_OVER = re.compile(r"\*{2,}|`+")
@@ -26,8 +28,10 @@ _BACKSLASH = re.compile(r"\\(?=[\\`*_{}\[\]()#+.!>~-])")
 # Control, zero-width and bidirectional characters, variation selectors and tags: no reader can see them, and
 # they can make a text look like another one.
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
+    "[\x00-\x08\x0b-\x1f\x7f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
 )
+
+_UNSEEN = ("Cc", "Cf", "Cs")  # control, format (direction, zero width, tags) and lone surrogate characters
 
 _SHOWN, _HIDDEN, _AS_DASH = 0, 1, 2
 
@@ -55,6 +59,15 @@ def to_plain(text: str) -> str:
     """
     show, _, _ = _masks(text)
     return " ".join("".join(char for char, how in zip(text, show, strict=True) if how != _HIDDEN).split())
+
+
+def one_line(text: str) -> str:
+    """A text on one line, without what no reader can see.
+
+    >>> one_line(" Wer\\n\\u202efragt ?")
+    'Wer fragt ?'
+    """
+    return "".join(char for char in " ".join(text.split()) if unicodedata.category(char) not in _UNSEEN)
 
 
 def _masks(text: str) -> tuple[bytearray, bytearray, bytearray]:

@@ -50,7 +50,7 @@ def render_answer(answer: Answer, anchor: str, lang: Lang) -> str:
     return (
         f'<div class="answer"><p lang="{answer.question_lang}">{sentences}</p>'
         f"{_disagreements(answer, citations, anchor, linked, lang)}{_understood(answer, lang)}"
-        f'<p class="note">{escape(_note(answer, lang))}</p>{render_dropped(answer.dropped, lang)}</div>'
+        f'<p class="note">{escape(note_of(answer, lang))}</p>{render_dropped(answer.dropped, lang)}</div>'
     )
 
 
@@ -140,7 +140,8 @@ def _understood(answer: Answer, lang: Lang) -> str:
     return f'<p class="note" lang="{lang}">{lines(told)}</p>'
 
 
-def _note(answer: Answer, lang: Lang) -> str:
+def note_of(answer: Answer, lang: Lang) -> str:
+    """How an answer came about: without a model or with which, in what time and at what price."""
     texts = TEXTS[lang]
     time = format_duration(answer.timings_ms.get("total", 0.0), lang)
     by_model = answer.answerer == "llm"
@@ -165,12 +166,12 @@ def _card(citation: Citation, anchor: str, lang: Lang) -> str:
         f'<h3><a class="number" href="#cite-{anchor}-{number}" title="{back}">[{number}]</a> '
         f'<span class="title">{to_html(citation.title)}</span></h3>'
         f'<p class="meta">{facts_of(citation, lang)}</p>'
-        f'<blockquote lang="{citation.lang}">{_passage(citation)}</blockquote>'
+        f'<blockquote lang="{citation.lang}">{passage_of(citation)}</blockquote>'
         f'<p class="open">{origin_of(citation, lang)}</p></article>'
     )
 
 
-def _passage(citation: Citation) -> str:
+def passage_of(citation: Citation) -> str:
     """The passage with the quote marked. Where the quote cannot be found in it, nothing is marked."""
     start = citation.start - citation.passage_start
     end = start + len(citation.quote)

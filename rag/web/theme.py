@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rag.web.gradio_setup import gr
 
 SERIF = (
@@ -81,11 +83,26 @@ def build_theme() -> gr.themes.Base:
 
 def colour_variables() -> str:
     """Our colours as CSS variables, e.g. ``--ask-ink``, for ``page.css``."""
-    light, dark = (
-        "".join(f"--ask-{name.replace('_', '-')}:{pair[mode]};" for name, pair in COLOURS.items()) for mode in (0, 1)
-    )
-    serif = ",".join(f'"{name}"' if name != "serif" else name for name in SERIF)
-    return f":root{{{light}--ask-serif:{serif}}}.dark{{{dark}}}"
+    return f":root{{{in_light()}--ask-serif:{font_list(SERIF)}}}.dark{{{in_dark()}}}"
+
+
+def in_light() -> str:
+    """The colours of a light page, as declarations of variables."""
+    return "".join(f"--ask-{name.replace('_', '-')}:{light};" for name, (light, _) in COLOURS.items())
+
+
+def in_dark() -> str:
+    """The colours of a dark page, as declarations of variables."""
+    return "".join(f"--ask-{name.replace('_', '-')}:{dark};" for name, (_, dark) in COLOURS.items())
+
+
+def font_list(names: Sequence[str]) -> str:
+    """Fonts as the value of ``font-family``; generic ones go without quotation marks.
+
+    >>> font_list(["Noto Serif", "serif"])
+    '"Noto Serif",serif'
+    """
+    return ",".join(name if name in ("serif", "sans-serif", "system-ui") else f'"{name}"' for name in names)
 
 
 def _both(variable: str, colour: str) -> dict[str, str]:
