@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -146,6 +147,22 @@ class Assistant:
             raise FeedbackError("no feedback is kept here; give the assistant a FeedbackStore")
         self._feedback.rate(Rating(answer_id, rating, comment, correct_answer))
 
+    def recall(self, answer_id: str) -> Answer | None:
+        """An answer that was given before, as it was given; None when it is not kept, or can't be read any more.
+
+        Its citations hold their own words. Of the passages that were found those are left out that are gone from the
+        index or have changed.
+
+        Raises:
+            FeedbackError: the answers that were given can't be read.
+        """
+        kept = self._feedback.kept(answer_id) if self._feedback else None
+        if kept is None:
+            return None
+        found = {passage.passage_id: passage for passage in self._passages(kept.scores)}
+        passages = (replace(found[one], score=score) for one, score in kept.scores.items() if one in found)
+        return replace(kept.answer, passages=tuple(passages))
+
     def search(
         self, query: str, *, filters: Filters | None = None, top_k: int = 10, include_qa: bool = True
     ) -> list[Passage]:
@@ -172,10 +189,8 @@ class Assistant:
             return None
         summary, text = found
         ids = self._store.select(Filters(article_ids=(article_id,)), include_qa=True) or []
-        passages = (stored.passage for stored in self._store.load(ids))
-        return ArticleView(
-            summary, text, tuple(sorted(passages, key=lambda passage: passage.start)), offered_questions(text)
-        )
+        passages = sorted(self._passages(ids), key=lambda passage: passage.start)
+        return ArticleView(summary, text, tuple(passages), offered_questions(text))
 
     def examples(self, lang: Lang, count: int = 4) -> list[str]:
         """Questions in a language that articles answer themselves, one of each, of the newest articles first."""
@@ -232,6 +247,9 @@ class Assistant:
             LibraryError: its file can't be moved.
         """
         return self._shelves().remove(article_id)
+
+    def _passages(self, ids: Iterable[str]) -> list[Passage]:
+        return [stored.passage for stored in self._store.load(ids)]
 
     def _shelves(self) -> Library:
         if self._library is None:

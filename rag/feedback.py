@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 from rag.errors import FeedbackError, UnknownAnswerError
 from rag.types import Answer
 
@@ -60,6 +62,25 @@ class Rated:
     settings: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer as it was given, without its passages, and the scores of these by their ids, best first."""
+
+    answer: Answer
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is kept of the passages; they themselves are in the index."""
+
+    passage_ids: tuple[str, ...]
+    passage_scores: tuple[float, ...] = ()  # an older version kept none
+
+
+_ANSWER, _FOUND = TypeAdapter(Answer), TypeAdapter(_Found)
+
+
 def utc_now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
@@ -81,7 +102,10 @@ class FeedbackStore:
 
         An answer must not fail because it can't be kept: that is logged, once until it works again.
         """
-        kept = answer.to_dict() | {"passage_ids": [passage.passage_id for passage in answer.passages]}
+        kept = answer.to_dict() | {
+            "passage_ids": [passage.passage_id for passage in answer.passages],
+            "passage_scores": [passage.score for passage in answer.passages],
+        }
         try:
             with self._transaction() as db:
                 db.execute(
@@ -118,6 +142,25 @@ class FeedbackStore:
                 f"no answer {rating.answer_id!r} is kept; of unrated answers only the newest {self._keep:,} are. "
                 "Ask again and rate the new answer by its id"
             )
+
+    def kept(self, answer_id: str) -> Kept | None:
+        """An answer by its id, rated or not; None where none is kept, or one that can't be read any more.
+
+        Raises:
+            FeedbackError: the file can't be read.
+        """
+        with self._transaction() as db:
+            row = db.execute("SELECT answer FROM answers WHERE id = ?", (json.dumps(answer_id),)).fetchone()
+        if row is None:
+            return None
+        try:
+            answer = _ANSWER.validate_json(row[0], strict=True)
+            found = _FOUND.validate_json(row[0], strict=True)
+        except ValidationError as error:
+            log.warning("the answer %s was kept and cannot be read: %s", answer_id, error.errors()[0]["msg"])
+            return None
+        scores = found.passage_scores or (0.0,) * len(found.passage_ids)
+        return Kept(answer, dict(zip(found.passage_ids, scores, strict=False)))
 
     def rated(self) -> list[Rated]:
         """Everything that was rated, oldest rating first.

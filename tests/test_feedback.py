@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import settings_for
@@ -15,8 +18,8 @@ from web_fakes import make_answer, make_refusal
 
 from rag.assembly import open_assistant, run_ingest
 from rag.errors import FeedbackError, UnknownAnswerError
-from rag.feedback import FeedbackStore, Rating
-from rag.types import Answer
+from rag.feedback import FeedbackStore, Kept, Rating
+from rag.types import Answer, Usage
 
 SETTINGS = {"embed_model": "subjects", "version": "0.1.0"}
 NOON = datetime(2026, 5, 21, 12, tzinfo=UTC)
@@ -124,6 +127,74 @@ def test_any_text_comes_back_as_it_was(store: FeedbackStore, text: str) -> None:
     assert (rated.comment, rated.correct_answer) == (text, text)
     assert (rated.answer["id"], rated.answer["question"], rated.answer["model"]) == (text, text, text)
     assert rated.settings == {"embed_model": text}
+
+
+# --- Opened again ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["Was fraß die „Katze“?", "猫吃了什么？", "What’s \0 that? 🦉"], ids=["de", "zh", "en"]
+)
+def test_an_answer_is_kept_as_it_was_given_rated_or_not_and_outlives_the_process(
+    store: FeedbackStore, path: Path, text: str
+) -> None:
+    answer = make_answer(text, note=text, standalone_question=text, usage=Usage(2, 10, 5, 0.25), confidence=0.1 + 0.2)
+    store.record(answer, SETTINGS)
+    given = Kept(replace(answer, passages=()), {"p1": 0.5})
+    assert store.kept("a1") == given
+    store.rate(Rating("a1", "down", "no"))
+    assert store.kept("a1") == given
+    store.close()
+    again = FeedbackStore(path)
+    assert again.kept("a1") == given
+    again.close()
+
+
+@pytest.mark.parametrize("answer_id", ["a2", "", "没有", "\0", "\ud800", "'; --"])
+def test_an_answer_that_nobody_gave_is_not_kept(store: FeedbackStore, answer_id: str) -> None:
+    record(store, "a1")
+    assert store.kept(answer_id) is None
+
+
+def rewrite(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the record of the one answer, as another version would have written it."""
+    with sqlite3.connect(path) as db:
+        values = json.loads(db.execute("SELECT answer FROM answers").fetchone()[0])
+        change(values)
+        db.execute("UPDATE answers SET answer = ?", (json.dumps(values),))
+    db.close()
+
+
+def test_an_answer_of_another_version_can_be_opened(store: FeedbackStore, path: Path) -> None:
+    record(store, "a1")
+
+    def older(values: dict[str, Any]) -> None:
+        for newer in ("passage_scores", "usage", "note", "standalone_question", "timings_ms"):
+            del values[newer]
+        values["mood"] = "of a version to come"
+
+    rewrite(path, older)
+    assert store.kept("a1") == Kept(replace(make_answer(), passages=(), timings_ms={}), {"p1": 0.0})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda values: values.pop("question"),
+        lambda values: values.update(question_lang="fr"),
+        lambda values: values.update(answered="yes"),
+        lambda values: values["citations"][0].pop("quote"),
+        lambda values: values.update(passage_ids=None),
+    ],
+    ids=["no question", "another language", "no boolean", "no quote", "no passages"],
+)
+def test_a_record_that_cannot_be_read_is_none_and_costs_a_warning(
+    store: FeedbackStore, path: Path, caplog: pytest.LogCaptureFixture, change: Callable[[dict[str, Any]], object]
+) -> None:
+    record(store, "a1")
+    rewrite(path, change)
+    assert store.kept("a1") is None
+    assert "a1" in caplog.text
 
 
 # --- Bounds -------------------------------------------------------------------------------------------------
@@ -263,6 +334,38 @@ def test_an_answer_is_given_although_it_cannot_be_kept(tmp_path: Path, write: Ca
     with pytest.raises(FeedbackError):
         assistant.rate(answer.id, "up")
     assistant.close()
+
+
+def test_an_answer_that_was_given_before_is_the_one_that_was_given(tmp_path: Path, write: Callable[..., Path]) -> None:
+    cats = "# Von Katzen\n\nDie Katze fraß am Montag drei Mäuse im Garten.\n"
+    moon = "# 月亮\n\n月亮每年离地球远三厘米多。\n"
+    settings = settings_for(tmp_path / "data", embed_model="local-fast")
+    folder = write(cats=cats, moon=moon)
+    run_ingest(settings, [folder])
+    assistant = open_assistant(settings)
+    questions = ("Was fraß die Katze am Montag?", "月亮每年离地球远多少？", "Who won the match?", "?!")
+    given = [assistant.ask(question) for question in questions]
+    assert [answer.answered for answer in given] == [True, True, False, False]
+    assistant.rate(given[0].id, "up")
+    assert [assistant.recall(answer.id) for answer in given] == given
+    assert assistant.recall("no such id") is None
+    assistant.close()
+
+    (folder / "cats.md").write_text(cats.replace("drei", "vier"), encoding="utf-8")
+    run_ingest(settings, [folder])
+    again = open_assistant(settings)
+    first, second = again.recall(given[0].id), again.recall(given[1].id)
+    assert first is not None
+    assert second is not None
+    assert first.citations == given[0].citations  # with the words that it rested on, though they are gone
+    assert {passage.title for passage in (*first.passages, *second.passages)} == {"月亮"}
+    again.close()
+
+
+def test_a_file_of_answers_that_cannot_be_read_is_told(path: Path) -> None:
+    broken_text(path)
+    with pytest.raises(FeedbackError):
+        FeedbackStore(path).kept("a1")
 
 
 def test_a_refusal_can_be_rated_too(store: FeedbackStore) -> None:

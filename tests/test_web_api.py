@@ -254,6 +254,39 @@ def test_a_rating_that_cannot_be_kept_is_told_without_our_insides(tmp_path: Path
     assert "secret" not in response.text
 
 
+@pytest.mark.parametrize("question", ["Was fraß die Katze?", "天气怎么样？", "Is there weather in it?"])
+def test_an_answer_can_be_opened_again_by_its_id(rating: TestClient, question: str) -> None:
+    given = rating.post("/api/ask", json={"question": question, "include_passages": True}).json()
+    address = f"/api/answers/{given['id']}"
+    with_passages = {"include_passages": True}
+    assert rating.get(address, params=with_passages).json() == given
+    rating.post("/api/feedback", json={"answer_id": given["id"], "rating": "down"})
+    assert rating.get(address, params=with_passages).json() == given
+    del given["passages"]
+    assert rating.get(address).json() == given
+
+
+@pytest.mark.parametrize("answer_id", ["a99", "没有", "%00", "'; --"])
+def test_an_answer_that_is_not_kept_cannot_be_opened(rating: TestClient, answer_id: str) -> None:
+    response = rating.get(f"/api/answers/{answer_id}")
+    assert error(response) == (404, "not_found", "answer_id")
+    assert "ask again" in response.json()["error"]["message"]
+
+
+def test_answers_that_cannot_be_read_are_told_without_our_insides(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("no folder")
+    store = FeedbackStore(tmp_path / "secret" / "feedback.sqlite3")
+    response = TestClient(create_api(HandMadeAssistant(feedback=store))).get("/api/answers/a1")
+    assert error(response) == (503, "unavailable", None)
+    assert "cannot be read right now" in response.json()["error"]["message"]
+    assert "secret" not in response.text
+
+
+def test_whether_passages_come_along_is_yes_or_no(rating: TestClient) -> None:
+    response = rating.get("/api/answers/a1", params={"include_passages": "perhaps"})
+    assert error(response) == (422, "invalid", "include_passages")
+
+
 def test_the_openapi_document_has_the_rating_and_its_errors(rating: TestClient) -> None:
     document = rating.get("/openapi.json").json()
     operation = document["paths"]["/api/feedback"]["post"]
@@ -431,6 +464,10 @@ def test_without_a_known_key_the_api_stays_shut(locked: TestClient, value: str |
 
 def test_without_a_known_key_nothing_can_be_rated(locked: TestClient) -> None:
     assert error(locked.post("/api/feedback", json={"answer_id": "a1", "rating": "up"})) == (401, "unauthorized", None)
+
+
+def test_without_a_known_key_no_answer_can_be_opened(locked: TestClient) -> None:
+    assert error(locked.get("/api/answers/a1")) == (401, "unauthorized", None)
 
 
 def test_health_and_reference_need_no_key(locked: TestClient) -> None:

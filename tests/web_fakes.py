@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -34,6 +34,7 @@ from rag.types import (
 TEXT = "Vorher.\n\nDie Katze **fraß** 3 Mäuse. Der Hund <b>schlief</b>."
 QUOTE = "Die Katze **fraß** 3 Mäuse."
 START = TEXT.index(QUOTE)
+SUGGESTED = "Und der Hund?"
 REFUSALS: dict[Lang, str] = {
     "zh": "这些文章没有回答这个问题。",
     "en": "The articles do not answer this question.",
@@ -207,6 +208,15 @@ class HandMadeAssistant(Assistant):
         if "天气" in question:
             return make_refusal(question, "zh")
         return make_answer(question, dropped=(Dropped("Der Hund flog.", "unsupported"),))
+
+    def suggest(
+        self, answer: Answer, *, filters: Filters | None = None, asked: Sequence[str] = (), count: int = 3
+    ) -> list[str]:
+        known = (answer.question, *asked)
+        return [SUGGESTED] if answer.answered and answer.question_lang == "de" and SUGGESTED not in known else []
+
+    def _passages(self, ids: Iterable[str]) -> list[Passage]:
+        return [make_passage()] if "p1" in ids else []
 
     def search(
         self, query: str, *, filters: Filters | None = None, top_k: int = 10, include_qa: bool = True

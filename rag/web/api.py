@@ -1,9 +1,10 @@
-"""The HTTP API: health, ask, search, the list of articles, and feedback."""
+"""The HTTP API: health, ask, search, the list of articles, answers given before, and feedback."""
 
 from __future__ import annotations
 
 import hmac
 import json
+import logging
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
 from rag.assistant import Assistant
+from rag.errors import FeedbackError
 from rag.types import Answer, Found, Health, Said, Update
 from rag.web.articles_api import library_routes
 from rag.web.body_limit import MAX_BODY_BYTES, BodyLimit
@@ -39,6 +41,8 @@ from rag.web.schemas import (
 from rag.web.security import SecurityHeaders
 from rag.web.streaming import GONE, EventStream, Make, updates, while_connected
 from rag.web.upload_door import UPLOAD_PATH
+
+log = logging.getLogger(__name__)
 
 TITLE = "Ask the Articles"
 API_VERSION = "1.0"  # of this contract; the version of the product is in /health
@@ -173,6 +177,24 @@ def _api_routes(assistant: Assistant, max_question_chars: int) -> APIRouter:
             raise ApiError(404, "there is no article with this id; GET /api/articles lists them", "article_id")
         summary, text = found
         return JSONResponse(asdict(summary) | {"text": text})
+
+    @router.get(
+        "/answers/{answer_id}",
+        response_model=Answer,
+        responses={404: {"model": ErrorBody, "description": "No answer with this id is kept"}},
+    )
+    def answer(answer_id: str, include_passages: bool = False) -> Response:
+        """An answer that was given before, as it was given. Of those that nobody rated only the newest are kept."""
+        try:
+            found = assistant.recall(answer_id)
+        except FeedbackError as error:
+            log.warning("cannot open an answer: %s", error)
+            raise ApiError(
+                503, "the answers that were given cannot be read right now; try again in a moment"
+            ) from error
+        if found is None:
+            raise ApiError(404, "no answer with this id is kept (any more); ask again with POST /api/ask", "answer_id")
+        return JSONResponse(found.to_dict(include_passages=include_passages))
 
     @router.post(
         "/feedback",
