@@ -1,0 +1,48 @@
+"""The product as people start it, over a folder of articles: what the benchmarks of the page share."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 600  # seconds for the second encoder to have read everything
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Its address on a free port, once everything is indexed and both encoders have read it.
+
+    Raises:
+        TimeoutError: the second encoder was not done in time.
+    """
+    with tempfile.TemporaryDirectory() as data:
+        command = [sys.executable, "chat_app.py", "--port", "0", "--articles", str(folder), "--data-dir", data]
+        with subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as server:
+            try:
+                assert server.stdout is not None
+                address = server.stdout.readline().removeprefix("Ask the Articles: ").strip()
+                _wait_until_refined(address)
+                yield address
+            finally:
+                server.terminate()
+
+
+def _wait_until_refined(address: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        health = httpx2.get(f"{address}/health").json()
+        if health["refined"] in (None, health["passages"]):
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"only {health['refined']} of {health['passages']} passages were read a second time")
+        time.sleep(0.5)
