@@ -146,6 +146,9 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "articles_opened": "Open:",
         "articles_outlet": "Outlet",
         "articles_only": "Ask only this article",
+        "articles_warning_encoding": "It is not in UTF-8 and was read as {value}. If it looks wrong, save it as UTF-8.",
+        "articles_warning_front_matter_lines": "Its front matter is not valid YAML and was read line by line.",
+        "articles_warning_front_matter_open": "Its front matter has no end marker (---) and counts as text.",
     },
     "de": {
         "tagline": "Antworten aus {articles} Artikeln, jeder Satz mit Beleg.",
@@ -282,6 +285,9 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "articles_opened": "Geöffnet:",
         "articles_outlet": "Medium",
         "articles_only": "Nur diesen Artikel befragen",
+        "articles_warning_encoding": "Nicht UTF-8, als {value} gelesen. Bei Zeichensalat bitte als UTF-8 speichern.",
+        "articles_warning_front_matter_lines": "Der Kopf ist kein gültiges YAML und wurde zeilenweise gelesen.",
+        "articles_warning_front_matter_open": "Dem Kopf fehlt die Endmarke (---); er gilt als Text.",
     },
     "zh": {
         "tagline": "从 {articles} 篇文章中作答，句句有出处。",
@@ -418,6 +424,9 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "articles_opened": "已打开：",
         "articles_outlet": "媒体",
         "articles_only": "只问这篇文章",
+        "articles_warning_encoding": "文件不是 UTF-8 编码，已按 {value} 读取；如有乱码，请存为 UTF-8。",
+        "articles_warning_front_matter_lines": "文件开头的说明信息不是有效的 YAML，已尽量逐行读取。",
+        "articles_warning_front_matter_open": "文件开头的说明信息没有结束标记（---），已当作正文。",
     },
 }
 
