@@ -20,6 +20,10 @@
     link?.closest(".item").classList.add("current");
   };
 
+  // Gradio names the box for uploads in English, whatever the page's language; what stands in it says it better.
+  const unlabel = () =>
+    document.querySelector("#articles-upload button[aria-dropeffect][aria-label]")?.removeAttribute("aria-label");
+
   // Whoever asked for more goes on at the first of them.
   let listed = 0;
   document.addEventListener(
@@ -71,5 +75,6 @@
   new MutationObserver(() => {
     mark();
     goOn();
+    unlabel();
   }).observe(document.documentElement, { childList: true, subtree: true });
 })();
