@@ -19,7 +19,7 @@ from rag.markup import Element, blank_out, elements, heading_text, without_comme
 from rag.metadata import FrontMatter, parse_date, parse_tags, read_front_matter
 from rag.qa import asks, is_answer, is_qa_heading, parse_pairs
 from rag.text import identify, plain
-from rag.types import LANGS, Article, Block, Lang, OfferedQuestion, QAPair, Section, Span
+from rag.types import LANGS, Article, Block, Lang, OfferedQuestion, ParseWarning, QAPair, Section, Span
 
 SUFFIXES = (".md", ".markdown", ".txt")
 MAX_BYTES = 10 * 1024 * 1024  # an article is prose; larger files are something else
@@ -83,7 +83,7 @@ def read_article(path: Path, root: Path) -> Article:
     return parse_article(text, article_id(path, root), name, warnings=(warning,) if warning else ())
 
 
-def decode(data: bytes) -> tuple[str, str | None]:
+def decode(data: bytes) -> tuple[str, ParseWarning | None]:
     """The text of a file with ``\\n`` line ends and without a byte-order mark, and a warning if it was guessed.
 
     >>> decode("\\ufeffStraße\\r\\n".encode())
@@ -94,7 +94,7 @@ def decode(data: bytes) -> tuple[str, str | None]:
         guess = from_bytes(data, cp_isolation=WIDE_ENCODINGS if b"\x00" in data else ENCODINGS).best()
         if guess is None:
             raise ArticleError("has an encoding that can't be told; save it as UTF-8")
-        text, warning = str(guess).removeprefix("\ufeff"), f"not UTF-8, read as {guess.encoding}"
+        text, warning = str(guess).removeprefix("\ufeff"), ParseWarning("encoding", guess.encoding)
     if "\x00" in text:
         raise ArticleError("is not a text file (it holds NUL characters)")
     return text.replace("\r\n", "\n").replace("\r", "\n"), warning
@@ -108,7 +108,7 @@ def _utf8(data: bytes) -> str | None:
         return None
 
 
-def parse_article(text: str, article_id: str, file: str, *, warnings: tuple[str, ...] = ()) -> Article:
+def parse_article(text: str, article_id: str, file: str, *, warnings: tuple[ParseWarning, ...] = ()) -> Article:
     """Parse the text of one article; all offsets point into ``text``.
 
     Raises:

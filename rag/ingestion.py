@@ -17,7 +17,7 @@ from rag.chunking import VERSION, chunk
 from rag.embedding import Embedder, embed_texts, unit
 from rag.errors import ArticleError
 from rag.store import SCHEMA_VERSION, EmbeddedChunk, Known, Store
-from rag.types import Article
+from rag.types import Article, ParseWarning
 from rag.units import is_whole, units_of
 
 log = logging.getLogger(__name__)
@@ -29,11 +29,12 @@ Step = Callable[[str, int, int], None]  # what is going on, done, of
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What happened to one file. ``detail`` says why it failed, or warns about what was guessed."""
+    """What happened to one file. ``detail`` says why it failed, or what the ``warnings`` say."""
 
     path: str
     action: Action
     detail: str = ""
+    warnings: tuple[ParseWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ class Ingestor:
         if not dry_run:
             article = self._with_free_id(article, path, known)
             self._store.put(article, path, root, sha256, self._embed(article))
-        return FileResult(str(path), "updated" if known else "added", "; ".join(article.warnings))
+        detail = "; ".join(map(str, article.warnings))
+        return FileResult(str(path), "updated" if known else "added", detail, article.warnings)
 
     def _with_free_id(self, article: Article, path: Path, known: Known | None) -> Article:
         """A file keeps its id; one whose id is taken (same name, other folder) gets one from its full path."""

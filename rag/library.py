@@ -19,6 +19,7 @@ from typing import Literal, Protocol
 from rag.errors import ForeignArticleError, LibraryError, UnknownArticleError
 from rag.ingestion import FileResult, IngestReport, Step
 from rag.store import Known, Store
+from rag.types import ParseWarning
 from rag.uploads import Incoming, Reason, Refused, UploadLimits, explain, unpack
 
 UPLOADS = "uploads"  # below the folder of articles
@@ -36,7 +37,10 @@ Writing = Callable[[], AbstractContextManager[Ingest]]  # within it nobody else 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What happened to one uploaded file. ``detail`` says in English why it was not taken, or what was guessed."""
+    """What happened to one uploaded file.
+
+    ``detail`` says in English why it was not taken, or what was guessed; the ``warnings`` say that with a code each.
+    """
 
     name: str
     outcome: Literal["added", "updated", "unchanged", "failed"]
@@ -44,6 +48,7 @@ class Added:
     limit: int | None = None
     detail: str = ""
     article_id: str | None = None
+    warnings: tuple[ParseWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,8 @@ def _outcome(one: Refused | _Kept, results: Mapping[str, FileResult], ids: Mappi
         return Added(one.name, "failed", one.reason, one.limit, explain(one.reason, one.limit))
     result = results.get(str(one.path))
     if result is not None and result.action in ("added", "updated", "unchanged"):
-        return Added(one.name, result.action, detail=result.detail, article_id=ids.get(str(one.path)))
+        known = ids.get(str(one.path))
+        return Added(one.name, result.action, detail=result.detail, article_id=known, warnings=result.warnings)
     if one.before is None:
         one.path.unlink(missing_ok=True)
     else:

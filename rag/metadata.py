@@ -12,6 +12,8 @@ import dateparser
 import yaml
 from frontmatter.default_handlers import YAMLHandler
 
+from rag.types import ParseWarning
+
 MAX_DATE = 60  # characters
 MAX_BLOCK = 20_000  # characters of metadata; what is longer is text, and would keep the YAML parser busy
 
@@ -30,7 +32,7 @@ class FrontMatter:
 
     fields: dict[str, list[str]] = field(default_factory=dict)  # lower-case key -> values, none of them empty
     body_start: int = 0
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[ParseWarning, ...] = ()
 
     def first(self, *keys: str) -> str | None:
         """The first value of the first of these keys that has one."""
@@ -48,8 +50,8 @@ def read_front_matter(text: str) -> FrontMatter:
     YAML is read line by line, with a warning.
 
     >>> fm = read_front_matter("---\\ntitle: a: b\\ntag: \\n\\n- Tag x\\n---\\nBody")
-    >>> fm.fields, fm.body_start, fm.warnings
-    ({'title': ['a: b'], 'tag': ['Tag x']}, 35, ('front matter is not valid YAML, read line by line',))
+    >>> fm.fields, fm.body_start, [warning.code for warning in fm.warnings]
+    ({'title': ['a: b'], 'tag': ['Tag x']}, 35, ['front_matter_lines'])
     """
     stripped = text.lstrip()
     if not _HANDLER.detect(stripped):
@@ -66,9 +68,9 @@ def read_front_matter(text: str) -> FrontMatter:
         if (fields := _load(block)) is not None:
             return FrontMatter(fields, body_start)
         if not _holds_text(lines):
-            return FrontMatter(_read_lines(lines), body_start, ("front matter is not valid YAML, read line by line",))
+            return FrontMatter(_read_lines(lines), body_start, (ParseWarning("front_matter_lines"),))
     # The next rule, if there is one, belongs to the text: nothing of that may be lost.
-    return FrontMatter(warnings=("front matter has no end marker, read as text",))
+    return FrontMatter(warnings=(ParseWarning("front_matter_open"),))
 
 
 def _load(block: str) -> dict[str, list[str]] | None:

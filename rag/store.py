@@ -192,7 +192,7 @@ class Store:
                     *(article.id, str(path), str(root), sha256, article.file),
                     *(article.title, article.url, article.author, article.date, article.description),
                     *(json.dumps(article.langs), sum(len(s.qa) for s in article.sections)),
-                    *(json.dumps(article.warnings), article.text),
+                    *(json.dumps([str(warning) for warning in article.warnings]), article.text),
                 ),
             )
             db.executemany("INSERT INTO tags VALUES (?, ?)", [(article.id, tag) for tag in article.tags])

@@ -63,6 +63,29 @@ class Section:
     qa: tuple[QAPair, ...]
 
 
+WarningCode = Literal["encoding", "front_matter_lines", "front_matter_open"]
+_WARNINGS: dict[WarningCode, str] = {
+    "encoding": "not UTF-8, read as {value}",
+    "front_matter_lines": "front matter is not valid YAML, read line by line",
+    "front_matter_open": "front matter has no end marker, read as text",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ParseWarning:
+    """What had to be guessed when a file was read: a code that stays, with its value; as a string, in English.
+
+    >>> str(ParseWarning("encoding", "gb18030"))
+    'not UTF-8, read as gb18030'
+    """
+
+    code: WarningCode
+    value: str = ""  # the encoding
+
+    def __str__(self) -> str:
+        return _WARNINGS[self.code].format(value=self.value)
+
+
 @dataclass(frozen=True, slots=True)
 class Article:
     """One file, parsed. ``text`` is the whole file, decoded, with ``\\n`` line ends; offsets point into it."""
@@ -77,7 +100,7 @@ class Article:
     date: str | None = None  # ISO 8601 calendar date, e.g. 2024-05-21
     description: str | None = None
     tags: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[ParseWarning, ...] = ()
 
     @property
     def langs(self) -> tuple[Lang, ...]:

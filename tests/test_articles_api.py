@@ -83,6 +83,12 @@ def test_files_go_in_and_can_be_asked_about_at_once(client: TestClient, folder: 
     assert sorted(path.name for path in (folder / "uploads").iterdir()) == ["katze.md", "月亮.txt"]
 
 
+def test_a_guess_is_told_with_a_code_and_in_english(client: TestClient) -> None:
+    (result,) = upload(client, ("katze.md", f"---\ntitle: a: b\n---\n\n{CAT}".encode())).json()["results"]
+    assert result["detail"] == "front matter is not valid YAML, read line by line"
+    assert result["warnings"] == [{"code": "front_matter_lines", "value": ""}]
+
+
 def test_an_archive_goes_in_file_by_file(client: TestClient) -> None:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:

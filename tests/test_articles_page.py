@@ -113,6 +113,9 @@ def test_the_list_says_what_is_indexed_and_links_to_the_publisher(open_tab: Open
     page = open_tab(locale="de-DE")
     expect(page.get_by_role("tab", name="Artikel")).to_be_visible()
     expect(page.locator("#articles .count")).to_have_text(re.compile(r"\d+ Artikel"))
+    expect(page.get_by_role("button", name="Datei hier ablegen")).to_be_visible()
+    for written_by_scripts in ("#articles-open", "#articles-refused"):
+        expect(page.locator(written_by_scripts)).to_be_hidden()
     item = page.locator("#articles .item", has_text="Gotthard-Basistunnel")
     expect(item.locator(".meta")).to_contain_text("eurailpress · 1. Juni 2016 · Deutsch · 8 Textstellen")
     expect(item.locator(".tag")).to_have_text(["transport", "technology"])
@@ -282,6 +285,23 @@ def test_the_list_marks_the_article_that_is_open_after_a_search_too(open_tab: Op
     search.fill("polio")
     expect(page.locator("#articles .item h3")).to_have_text(["Africa certified free of wild polio"])
     expect(current).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440])
+def test_long_german_words_overflow_nothing(open_tab: OpenTab, width: int) -> None:
+    page = open_tab(locale="de-DE", viewport={"width": width, "height": 900})
+    name = "Bundesministeriumsverordnungsentwurfsendfassungsabstimmungsprotokoll" * 2
+    upload(page, {f"{name}.md": f"# {name}\n\nDer {name} liegt vor.\n".encode()})
+    spills = """() => [...document.querySelectorAll("#shelves, #shelf, #desk, #articles-choices, #article-actions")]
+      .filter(part => part.scrollWidth > part.clientWidth + 1).map(part => part.id)"""
+    assert page.evaluate(spills) == []
+    page.locator("#articles-told a.open-article").click()
+    expect(page.locator("#article h2")).to_have_text(name)
+    assert page.evaluate(spills) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("#articles-remove").click()
+    expect(page.locator("#articles-sure-question")).to_be_visible()
+    assert page.evaluate(spills) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

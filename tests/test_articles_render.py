@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from typing import get_args
 
@@ -11,7 +12,7 @@ import pytest
 from rag.articles import offered_questions, parse_article
 from rag.chunking import chunk
 from rag.library import Added
-from rag.types import LANGS, ArticleSummary, ArticleView, Lang
+from rag.types import LANGS, ArticleSummary, ArticleView, Lang, ParseWarning, WarningCode
 from rag.uploads import REASONS, Reason
 from rag.web.library_list import Wanted, arrange, outlets_of, tags_of
 from rag.web.library_render import (
@@ -176,16 +177,26 @@ def test_every_reason_is_told_in_every_language(reason: Reason, lang: Lang) -> N
     assert ("{limit}" in REASONS[reason]) == ("{limit}" in TEXTS[lang][f"articles_reason_{reason}"])
 
 
-def test_results_are_counted_and_linked_and_a_warning_is_shown() -> None:
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("code", get_args(WarningCode))
+def test_every_warning_is_told_in_every_language(code: WarningCode, lang: Lang) -> None:
+    warning = ParseWarning(code, "gb18030")
+    html = render_results([Added("a.md", "added", detail=str(warning), warnings=(warning,))], lang)
+    told = TEXTS[lang][f"articles_warning_{code}"].format(value="gb18030")
+    assert f'<span class="why">{escape(told)}</span>' in html
+    assert ("gb18030" in told) == ("gb18030" in str(warning))
+    assert str(warning) not in html
+
+
+def test_results_are_counted_and_linked() -> None:
     results = [
-        Added("a.md", "added", article_id="a1", detail="not UTF-8, read as gb18030"),
+        Added("a.md", "added", article_id="a1"),
         Added("b.md", "unchanged", article_id="a2"),
         Added("c.md", "failed", "empty"),
     ]
     html = render_results(results, "en")
     assert "2 taken, 1 not taken" in html
     assert '<a class="open-article" href="#article-a1">a.md</a>' in html
-    assert "read as gb18030" in html
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -195,10 +206,11 @@ def test_nothing_hostile_gets_through(lang: Lang) -> None:
     )
     line = HOSTILE.splitlines()[0]
     view = make_view(f"# {line}\n\n{HOSTILE}\n\n## Q&A\n\n**Who {line} came?**\n\nAnswer: Anna.\n")
+    hostile = ParseWarning("encoding", HOSTILE)
     pages = [
         render_list([summary], 1, lang),
         render_article(replace(view, summary=summary), lang),
-        render_results([Added(HOSTILE, "added", detail=HOSTILE, article_id='"><i>')], lang),
+        render_results([Added(HOSTILE, "added", detail=HOSTILE, article_id='"><i>', warnings=(hostile,))], lang),
         render_progress(HOSTILE, 1, 0, lang),
         render_notice(HOSTILE.replace("\n", " "), lang),
         render_hint(lang),

@@ -21,6 +21,7 @@ from rag.ingestion import FileResult, Ingestor, IngestReport, Step
 from rag.library import Added, Ingest, Library
 from rag.locks import OwnerLock
 from rag.store import Store
+from rag.types import ParseWarning
 from rag.uploads import UploadLimits, safe_name, unpack
 
 CAT = "# Von Katzen\n\nDie Katze fraß am Montag drei Mäuse im Garten.\n"
@@ -140,6 +141,21 @@ def test_an_upload_of_nothing_but_broken_files_waits_for_nobody(open_library: Ca
         raise AssertionError("nothing is there to ingest")
 
     assert told(open_library(never).add([("a.exe", b"MZ")])) == [("a.exe", "failed", "suffix")]
+
+
+@pytest.mark.parametrize(
+    ("data", "warning"),
+    [
+        (f"# 月亮\n\n{MOON * 5}".encode("gb18030"), ParseWarning("encoding", "gb18030")),
+        (f"---\ntitle: a: b\n---\n\n{CAT}".encode(), ParseWarning("front_matter_lines")),
+        (f"---\ntitle: Dogs\n\n{DOG}".encode(), ParseWarning("front_matter_open")),
+    ],
+)
+def test_what_had_to_be_guessed_is_told_with_a_code_and_in_english(
+    library: Library, data: bytes, warning: ParseWarning
+) -> None:
+    (result,) = library.add([("a.md", data)])
+    assert (result.outcome, result.warnings, result.detail) == ("added", (warning,), str(warning))
 
 
 def test_progress_is_told_file_by_file(library: Library) -> None:

@@ -7,9 +7,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag.metadata import MAX_BLOCK, parse_date, parse_tags, read_front_matter
+from rag.types import ParseWarning
 
-INVALID = "front matter is not valid YAML, read line by line"
-UNENDED = "front matter has no end marker, read as text"
+INVALID = ParseWarning("front_matter_lines")
+UNENDED = ParseWarning("front_matter_open")
 
 
 @pytest.mark.parametrize(

@@ -180,10 +180,9 @@ def _paragraphs(text: str) -> Iterator[str]:
 def _row(result: Added, lang: Lang) -> str:
     texts = TEXTS[lang]
     outcome = escape(texts[f"articles_outcome_{result.outcome}"])
-    reason = texts[f"articles_reason_{result.reason}"].format(limit=result.limit) if result.reason else ""
-    why = f' <span class="why">{escape(reason)}</span>' if reason else ""
-    if result.detail and not reason:  # a warning of the parser, which speaks English
-        why = f' <span class="why" lang="en">{escape(to_plain(result.detail))}</span>'
+    said = [texts[f"articles_reason_{result.reason}"].format(limit=result.limit)] if result.reason else []
+    said += [texts[f"articles_warning_{one.code}"].format(value=to_plain(one.value)) for one in result.warnings]
+    why = "".join(f' <span class="why">{escape(one)}</span>' for one in said)
     name = escape(to_plain(result.name))
     if result.article_id:
         name = f'<a class="open-article" href="#article-{escape(result.article_id)}">{name}</a>'

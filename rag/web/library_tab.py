@@ -224,7 +224,7 @@ def build_library_tab(assistant: Assistant, masthead: gr.Markdown) -> LibraryPar
     with gr.Tab(t("articles_tab"), elem_id="tab-articles") as tab, gr.Row(elem_id="shelves", equal_height=False):
         with gr.Column(scale=2, min_width=300, elem_id="shelf"):
             finder = _finder()
-            box = gr.File(label=t("articles_add"), file_count="multiple", height=120, elem_id="articles-upload")
+            box = gr.File(label=t("articles_add"), file_count="multiple", height=82, elem_id="articles-upload")
             told = gr.Markdown(elem_id="articles-told", latex_delimiters=[])
             listed = gr.Markdown(elem_id="articles", latex_delimiters=[])
             more = gr.Button("", elem_id="articles-more", size="sm", visible=False)

@@ -32,6 +32,10 @@
     link?.closest(".item").classList.add("current");
   };
 
+  // Gradio names the box for uploads in English, whatever the page's language; what stands in it says it better.
+  const unlabel = () =>
+    document.querySelector("#articles-upload button[aria-dropeffect][aria-label]")?.removeAttribute("aria-label");
+
   // Whoever asked for more goes on at the first of them.
   let listed = 0;
   ask.click("#articles-more", () => {
@@ -81,4 +85,5 @@
 
   ask.look(mark);
   ask.look(goOn);
+  ask.look(unlabel);
 })();

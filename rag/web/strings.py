@@ -210,6 +210,9 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "export_stopped": "The answer was stopped.",
         "export_unavailable": "The articles could not be searched then.",
         "export_failed": "Something went wrong, and there was no answer.",
+        "articles_warning_encoding": "It is not in UTF-8 and was read as {value}. If it looks wrong, save it as UTF-8.",
+        "articles_warning_front_matter_lines": "Its front matter is not valid YAML and was read line by line.",
+        "articles_warning_front_matter_open": "Its front matter has no end marker (---) and counts as text.",
     },
     "de": {
         "tagline": "Antworten aus {articles} Artikeln, jeder Satz mit Beleg.",
@@ -395,6 +398,9 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "export_stopped": "Die Antwort wurde angehalten.",
         "export_unavailable": "Die Artikel ließen sich da nicht durchsuchen.",
         "export_failed": "Etwas ging schief, und es gab keine Antwort.",
+        "articles_warning_encoding": "Nicht UTF-8, als {value} gelesen. Bei Zeichensalat bitte als UTF-8 speichern.",
+        "articles_warning_front_matter_lines": "Der Kopf ist kein gültiges YAML und wurde zeilenweise gelesen.",
+        "articles_warning_front_matter_open": "Dem Kopf fehlt die Endmarke (---); er gilt als Text.",
     },
     "zh": {
         "tagline": "从 {articles} 篇文章中作答，句句有出处。",
@@ -580,6 +586,9 @@ TEXTS: dict[Lang, dict[str, str]] = {
         "export_stopped": "回答已停止。",
         "export_unavailable": "当时无法检索文章。",
         "export_failed": "出了点问题，没有得到回答。",
+        "articles_warning_encoding": "文件不是 UTF-8 编码，已按 {value} 读取；如有乱码，请存为 UTF-8。",
+        "articles_warning_front_matter_lines": "文件开头的说明信息不是有效的 YAML，已尽量逐行读取。",
+        "articles_warning_front_matter_open": "文件开头的说明信息没有结束标记（---），已当作正文。",
     },
 }
 
