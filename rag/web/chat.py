@@ -12,9 +12,9 @@ from starlette.routing import Mount
 from rag.assistant import Assistant
 from rag.web.chat_tab import AT_ONCE, QUICK, build_chat_tab, connect_chat
 from rag.web.evaluation import build_evaluation_tab, serve_reports
+from rag.web.export_door import serve_exports
 from rag.web.frame import render_masthead
 from rag.web.front_door import serve_front
-from rag.web.export_door import serve_exports
 from rag.web.gradio_setup import gr
 from rag.web.i18n import t
 from rag.web.library_tab import build_library_tab
