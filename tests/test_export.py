@@ -266,6 +266,13 @@ def test_any_text_in_markdown_shows_as_itself(text: str) -> None:
         assert "".join(shown).strip() == bare.strip()
 
 
+@pytest.mark.parametrize(
+    "text", ["<!-- hidden", "<?php", "<!DOCTYPE x", "<![CDATA[ x", "</script", "<pre", "&amp; &#60;"]
+)
+def test_a_paragraph_that_begins_like_html_is_text(text: str) -> None:
+    assert blocks(as_text(text)) == [text]
+
+
 def test_readable_text_is_left_readable() -> None:
     words = "Am 3. Mai kostete es 10-12 % mehr – „sehr viel“ (laut Müller): 1,5 Mio. Euro, 屠呦呦！"
     assert as_text(words) == words
