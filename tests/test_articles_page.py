@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 from conftest import SAMPLES, settings_for
+from page_fixtures import QUIET, serve
 from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
-from test_page import QUIET, serve
 
 from rag import assembly
 from rag.assembly import open_assistant, run_ingest
