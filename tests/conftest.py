@@ -19,6 +19,9 @@ ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "articles"
 SHARED = ROOT.parent / "shared"  # data that is measured with, beside the checkout
 
+# Imported by the files that drive a browser, and by no other: it brings Gradio and Playwright along.
+pytest.register_assert_rewrite("page_fixtures")
+
 # One direction a subject, in the three languages, so that a test can tell by eye what is similar to what.
 SUBJECTS = (
     ("cat", "katze", "猫"),

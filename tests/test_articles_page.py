@@ -13,8 +13,8 @@ from typing import Any
 import httpx2
 import pytest
 from conftest import SAMPLES, settings_for
+from page_fixtures import QUIET, serve
 from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
-from test_page import QUIET, serve
 from web_fakes import SUMMARY, HandMadeAssistant
 
 from rag import assembly

@@ -3,139 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from queue import Queue
-from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from page_fixtures import LIMIT, OpenPage, ask
+from playwright.sync_api import Route, expect
 from web_fakes import HandMadeAssistant, write_run
 
-from rag.assistant import Assistant
 from rag.feedback import FeedbackStore
 from rag.types import Filters, Turn
-from rag.web.api import create_api
-from rag.web.chat import build_chat, end_streams, mount
-from rag.web.server import Server, bind
 
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-QUIET += ["--disable-sync", "--no-first-run"]  # without these Chromium itself calls its maker
-LIMIT = 200
-
-OpenPage = Callable[..., Page]
-
-
-@contextmanager
-def serve(assistant: Assistant, runs: Path) -> Iterator[str]:
-    """The whole app on a free port, as ``chat_app.py`` serves it."""
-    api = create_api(assistant, max_question_chars=LIMIT)
-    mount(api, build_chat(assistant, runs=runs, max_question_chars=LIMIT), runs=runs)
-    ready: Queue[str] = Queue()
-    server = Server(api, ready.put, end_streams)
-    with bind("127.0.0.1", 0) as bound:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-        thread.start()
-        try:
-            yield ready.get(timeout=60)
-        finally:
-            server.should_exit = True
-            thread.join(20)
-
-
-@pytest.fixture(scope="module")
-def site(assistant: Assistant, runs: Path) -> Iterator[str]:
-    """The address of the real product over the sample articles."""
-    with serve(assistant, runs) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for evaluation runs; no test but one puts any there."""
-    return tmp_path_factory.mktemp("runs")
-
-
-@pytest.fixture(scope="module")
-def feedback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FeedbackStore]:
-    """Where the answers of the hand-made assistant and their ratings are kept."""
-    opened = FeedbackStore(tmp_path_factory.mktemp("feedback") / "feedback.sqlite3")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def served_by_hand(feedback: FeedbackStore, runs: Path) -> Iterator[tuple[HandMadeAssistant, str]]:
-    assistant = HandMadeAssistant(feedback=feedback)
-    with serve(assistant, runs) as address:
-        yield assistant, address
-
-
-@pytest.fixture
-def hand_made(served_by_hand: tuple[HandMadeAssistant, str]) -> Iterator[HandMadeAssistant]:
-    """The hand-made assistant, as if nobody had asked it yet."""
-    served_by_hand[0].forget()
-    yield served_by_hand[0]
-    served_by_hand[0].close()
-
-
-@pytest.fixture
-def hand_made_site(hand_made: HandMadeAssistant, served_by_hand: tuple[HandMadeAssistant, str]) -> str:
-    return served_by_hand[1]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    installed = next((path for name in names if (path := shutil.which(name))), None)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=installed, args=QUIET)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture(scope="module")
-def contexts(browser: Browser) -> dict[str, BrowserContext]:
-    """One browser context a kind, so that Gradio's parts are loaded into its cache once."""
-    return {}
-
-
-@pytest.fixture
-def open_page(browser: Browser, contexts: dict[str, BrowserContext]) -> Iterator[OpenPage]:
-    """Open an address; at the end nothing may have gone to another host, and nothing wrong to the console."""
-    strangers: list[str] = []
-    complaints: list[str] = []
-    pages: list[Page] = []
-
-    def opened(address: str, **kind: Any) -> Page:
-        if str(kind) not in contexts:
-            contexts[str(kind)] = browser.new_context(**{"locale": "en-US", **kind})
-        page = contexts[str(kind)].new_page()
-        pages.append(page)
-        local = (address, "data:", "blob:")
-        page.on("request", lambda r: None if r.url.startswith(local) else strangers.append(r.url))
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda e: complaints.append(str(e)))
-        page.goto(address)
-        expect(page.locator("#question textarea")).to_be_visible()
-        expect(page.locator("#sources .empty")).to_be_visible()
-        return page
-
-    yield opened
-    for page in pages:
-        page.close()
-    assert strangers == []
-    assert complaints == []
-
-
-def ask(page: Page, question: str) -> None:
-    """Type a question and send it with Enter."""
-    page.locator("#question textarea").fill(question)
-    page.locator("#question textarea").press("Enter")
+pytest_plugins = ["page_fixtures"]
 
 
 # --- A person's path, over the real product -----------------------------------------------------------------
@@ -238,14 +117,10 @@ def test_a_slash_brings_the_reader_back_to_the_question_box(hand_made_site: str,
     expect(box).to_have_value("/")  # typed, where there is something to type in
 
 
-def test_a_question_that_an_article_answers_can_be_asked_with_two_clicks(
-    hand_made_site: str, open_page: OpenPage
-) -> None:
+def test_a_question_that_an_article_answers_is_asked_with_one_click(hand_made_site: str, open_page: OpenPage) -> None:
     page = open_page(hand_made_site, locale="de-DE")
     expect(page.locator("#chat .welcome")).to_contain_text("Zum Beispiel:")
     page.get_by_text("Was fraß die Katze?").click()
-    expect(page.locator("#question textarea")).to_have_value("Was fraß die Katze?")
-    page.locator("#ask").click()
     expect(page.locator("#chat .answer")).to_contain_text("Die Katze fraß 3 Mäuse.")
 
 
@@ -267,7 +142,8 @@ def test_controls_have_names(hand_made_site: str, open_page: OpenPage) -> None:
     expect(page.get_by_role("textbox", name="Your question")).to_be_visible()
     expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible()
     page.locator("#filters").get_by_role("button").click()
-    expect(page.get_by_role("radio", name="Deutsch")).to_be_visible()
+    expect(page.get_by_role("checkbox", name="Deutsch")).to_be_visible()
+    expect(page.get_by_label("From", exact=True)).to_have_attribute("type", "date")
 
 
 # --- Answers, refusals, faults ------------------------------------------------------------------------------
@@ -375,7 +251,8 @@ def test_the_language_filter_reaches_the_assistant(
     ask(page, "Eins?")
     expect(page.locator("#chat .answer")).to_have_count(1)
     page.locator("#filters").get_by_role("button").click()
-    page.get_by_role("radio", name="中文").check()
+    page.get_by_role("checkbox", name="中文").check()
+    expect(page.locator("#filters-chosen .chip")).to_have_text("中文")
     ask(page, "Zwei?")
     expect(page.locator("#chat .answer")).to_have_count(2)
     assert [asked["filters"] for asked in hand_made.asked] == [Filters(), Filters(lang=("zh",))]
