@@ -11,8 +11,13 @@
   lost.id = "lost";
   lost.setAttribute("role", "alert");
   let known = "";
+  let waiting = 0;
+  let looking = false;
 
   const look = async () => {
+    if (looking) return;
+    looking = true;
+    clearTimeout(waiting);
     try {
       const response = await fetch("gradio_api/app_id", { cache: "no-store" });
       if (response.status >= 500) throw new Error(String(response.status));
@@ -27,13 +32,17 @@
       lost.textContent = ask.word("lost");
       if (!lost.isConnected) document.body.append(lost);
     }
-    setTimeout(look, lost.isConnected ? EVERY_WHEN_LOST : EVERY);
+    looking = false;
+    waiting = setTimeout(look, lost.isConnected ? EVERY_WHEN_LOST : EVERY);
   };
   addEventListener("load", look);
+  addEventListener("online", look);
 
-  // Gradio says it too, in English and over our own words.
+  // Gradio says it too, when something fails, in English and over our own words.
   ask.look(() => {
-    if (lost.isConnected) document.querySelectorAll(".toast-body.error").forEach((toast) => toast.remove());
+    const failed = document.querySelectorAll(".toast-body.error");
+    if (failed.length && !lost.isConnected) look();
+    if (lost.isConnected) failed.forEach((toast) => toast.remove());
   });
 
   // What was typed and not sent.
