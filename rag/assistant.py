@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -42,6 +43,9 @@ if TYPE_CHECKING:  # it takes most of a second to import, which who has no model
     from rag.chat.model import ChatModel
 
 
+MOST_LOOKED_AT = 50  # articles, for questions to begin with
+
+
 class Assistant:
     """Answers questions over the indexed articles. Safe to call from many threads."""
 
@@ -75,6 +79,7 @@ class Assistant:
         self._feedback = feedback
         self._rewriter = rewriter or HeuristicRewriter()
         self._library = library
+        self._listed: tuple[int, list[ArticleSummary]] = (-1, [])
 
     def ask(
         self,
@@ -174,7 +179,10 @@ class Assistant:
 
     def articles(self) -> list[ArticleSummary]:
         """What is indexed, newest first, articles without a date last."""
-        return self._store.summaries()
+        revision = self._store.revision()  # before the list is read, so that a change in between is seen the next time
+        if self._listed[0] != revision:
+            self._listed = (revision, self._store.summaries())
+        return list(self._listed[1])
 
     def article(self, article_id: str) -> tuple[ArticleSummary, str] | None:
         """One article and its whole text, into which all offsets point; None when there is no such id."""
@@ -195,12 +203,12 @@ class Assistant:
     def examples(self, lang: Lang, count: int = 4) -> list[str]:
         """Questions in a language that articles answer themselves, one of each, of the newest articles first."""
         found: list[str] = []
-        for summary in self._store.summaries():
+        newest = (one for one in self.articles() if one.qa_pairs and lang in one.langs)
+        for summary in islice(newest, MOST_LOOKED_AT):
             if len(found) == count:
                 break
-            if summary.qa_pairs and lang in summary.langs:
-                offered = offered_questions(self._store.text(summary.id) or "")
-                found += [question.text for question in offered if question.lang == lang][:1]
+            offered = offered_questions(self._store.text(summary.id) or "")
+            found += [question.text for question in offered if question.lang == lang][:1]
         return found
 
     def suggest(

@@ -28,13 +28,13 @@ OpenPage = Callable[..., Page]
 
 
 @contextmanager
-def serve(assistant: Assistant, runs: Path) -> Iterator[str]:
-    """The whole app on a free port, as ``chat_app.py`` serves it."""
+def serve(assistant: Assistant, runs: Path, port: int = 0) -> Iterator[str]:
+    """The whole app on a port (0: a free one), as ``chat_app.py`` serves it."""
     api = create_api(assistant, max_question_chars=LIMIT)
     mount(api, build_chat(assistant, runs=runs, max_question_chars=LIMIT), runs=runs)
     ready: Queue[str] = Queue()
     server = Server(api, ready.put, end_streams)
-    with bind("127.0.0.1", 0) as bound:
+    with bind("127.0.0.1", port) as bound:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
         try:
