@@ -62,7 +62,7 @@ def _bare() -> Iterator[str]:
         gr.Textbox(elem_id="question", label="Question")
     _, address, _ = blocks.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
     yield address
-    blocks.close()
+    blocks.close(verbose=False)
 
 
 def _load(browser: Browser, address: str) -> dict[str, float]:
@@ -86,7 +86,7 @@ def _type(page: Page) -> None:
 
 
 def _settle(page: Page) -> None:
-    """Wait until nothing more was fetched for a while: a connection that stays open keeps the network from being idle."""
+    """Wait until nothing more was fetched for a while; a connection stays open, so the network is never idle."""
     before = -1
     while (fetched := page.evaluate("performance.getEntriesByType('resource').length")) != before:
         before = fetched
