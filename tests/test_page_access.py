@@ -167,7 +167,6 @@ MOVING = """blink => {
 }"""
 
 
-@pytest.mark.xfail(strict=True, reason="Gradio's buttons, tabs and messages move whatever the reader prefers")
 def test_who_wants_no_motion_sees_none(hand_made_site: str, open_page: OpenPage, hand_made: HandMadeAssistant) -> None:
     page = open_page(hand_made_site, reduced_motion="reduce")
     ask(page, "slow")

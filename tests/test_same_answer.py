@@ -189,7 +189,8 @@ def on_page(assistant: Assistant, case: Case) -> list[tuple[str, str]]:
     sources, shown = "", []
     for step in asyncio.run(reply()):
         sources = step.get(parts.sources, sources)
-        shown.append((step[parts.chat][-1]["content"], sources))
+        if parts.chat in step:
+            shown.append((step[parts.chat][-1]["content"], sources))
     return shown
 
 
@@ -239,7 +240,7 @@ def check_page(steps: list[tuple[str, str]], answer: Answer, case: Case) -> None
     number, lang = len(said_before(case)) + 1, case.lang
     anchor = make_anchor(number, answer.id)
     shown = [message for message, _ in steps]
-    expected = render_answer(answer, anchor, lang) + render_acts(number, lang, answered=True)
+    expected = render_answer(answer, anchor, lang) + render_acts(anchor, lang, answered=True)
     assert without_id(shown[-1]) == without_id(expected)
     assert without_id(steps[-1][1]) == without_id(render_sources(answer, anchor, lang))
     final = sentences_in(shown[-1])

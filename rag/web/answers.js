@@ -142,6 +142,13 @@
     );
   });
 
+  // What is under the conversation belongs to an answer, and comes after it.
+  ask.look(() => {
+    const latest = [...document.querySelectorAll("#chat .acts")].pop()?.id.slice("acts-".length);
+    const under = document.querySelector("#followups .followups")?.id.slice("followups-".length);
+    document.documentElement.classList.toggle("stale", Boolean(under) && latest !== under);
+  });
+
   // Asking anew: the answer of the new question takes the place of the old one and of all that followed.
   const again = (number) => ask.type("at", String(number));
   ask.click("button.act.again", (button) => {

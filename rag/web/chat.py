@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.routing import Mount
 
 from rag.assistant import Assistant
-from rag.web.chat_tab import AT_ONCE, QUICK, build_chat_tab, connect_chat
+from rag.web.chat_tab import QUICK, build_chat_tab, connect_chat
 from rag.web.evaluation import build_evaluation_tab, serve_reports
 from rag.web.export_door import serve_exports
 from rag.web.frame import render_masthead
@@ -24,6 +24,8 @@ from rag.web.theme import build_theme, colour_variables
 from rag.web.upload_door import guard_uploads
 
 HERE = Path(__file__).parent
+# Answers under way. Quoting keeps a core busy: more at once only take turns. A model is waited for.
+AT_ONCE_QUOTED, AT_ONCE_WRITTEN = 3, 16
 WAITING = 64  # questions in line before one is turned away
 STALE_SECONDS = 3600  # after which a file that was uploaded and never taken in is thrown away
 LOGIN_COOKIES = ("access-token", "access-token-unsecure")  # Gradio's, over https and over http
@@ -31,6 +33,7 @@ LOGIN_COOKIES = ("access-token", "access-token-unsecure")  # Gradio's, over http
 
 def build_chat(assistant: Assistant, *, runs: Path, max_question_chars: int = 2000) -> gr.Blocks:
     """The page, ready to be mounted: the chat, and beside it the evaluation runs in a folder."""
+    at_once = AT_ONCE_QUOTED if assistant.health().model is None else AT_ONCE_WRITTEN
     blocks = gr.Blocks(
         title="Ask the Articles", analytics_enabled=False, fill_width=True, delete_cache=(STALE_SECONDS, STALE_SECONDS)
     )
@@ -42,11 +45,11 @@ def build_chat(assistant: Assistant, *, runs: Path, max_question_chars: int = 20
             library = build_library_tab(assistant, masthead)
             build_evaluation_tab(runs)
         talk = Talk(assistant, parts, max_question_chars)
-        connect_chat(parts, talk)
-        library.only.click(talk.only, [library.open_id, *parts.filters.inputs], parts.all, **QUICK)
+        connect_chat(parts, talk, at_once)
+        library.only.click(talk.only, [library.open_id, *parts.filters.inputs], parts.filters.outputs, **QUICK)
         connect(parts.rating, Rater(assistant), **QUICK)
-        blocks.load(talk.greet, None, parts.all, **QUICK)
-    blocks.queue(max_size=WAITING, default_concurrency_limit=AT_ONCE, api_open=False)
+        blocks.load(talk.greet, None, parts.greeted, **QUICK)
+    blocks.queue(max_size=WAITING, default_concurrency_limit=at_once, api_open=False)
     return blocks
 
 

@@ -11,7 +11,6 @@ from rag.web.i18n import t
 from rag.web.rating import build_rating_bar
 from rag.web.talk import Parts, Talk
 
-AT_ONCE = 8  # answers under way; more would only make two cores switch between them
 # How events are handled that only take a moment.
 QUICK: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
 
@@ -31,7 +30,7 @@ def build_chat_tab(masthead: gr.Markdown) -> Parts:
             with gr.Row(elem_id="composer", equal_height=False):
                 box = _question_box()
                 ask = gr.Button(t("ask"), variant="primary", elem_id="ask", min_width=96, scale=0)
-                stop = gr.Button(t("stop"), elem_id="stop", min_width=96, scale=0, visible=False)
+                stop = gr.Button(t("stop"), elem_id="stop", min_width=96, scale=0)
             filters = build_filter_bar()
         with gr.Column(scale=2, min_width=300, elem_id="aside"):
             sources = gr.Markdown(elem_id="sources", latex_delimiters=[])
@@ -58,27 +57,28 @@ def build_chat_tab(masthead: gr.Markdown) -> Parts:
     )
 
 
-def connect_chat(parts: Parts, talk: Talk) -> None:
-    """Let the events of the conversation reach their handlers."""
+def connect_chat(parts: Parts, talk: Talk, at_once: int) -> None:
+    """Let the events of the conversation reach their handlers; so many answers may be under way."""
     bar = parts.filters
     replying = gr.on(
         [parts.ask.click, parts.box.submit],
         talk.reply,
         [parts.box, parts.conversation, parts.at, *bar.inputs],
-        parts.all,
+        parts.told,
         show_progress="hidden",
         # A second Enter waits for the first to be done; "once" would swallow one that comes right after a stop.
         trigger_mode="always_last",
-        concurrency_limit=AT_ONCE,
+        concurrency_limit=at_once,
         api_visibility="private",
     )
-    replying.then(talk.suggest, [parts.conversation, *bar.inputs], parts.all, **QUICK)
-    parts.stop.click(talk.stop, parts.conversation, parts.all, cancels=replying, **QUICK)
-    parts.new.click(talk.clear, None, parts.all, cancels=replying, **QUICK)
-    restored = parts.restore.change(talk.restore, parts.restore, parts.all, cancels=replying, **QUICK)
-    restored.then(talk.suggest, [parts.conversation, *bar.inputs], parts.all, **QUICK)
-    gr.on([one.change for one in bar.inputs], talk.narrow, bar.inputs, parts.all, trigger_mode="always_last", **QUICK)
-    bar.drop.change(talk.widen, [bar.drop, *bar.inputs], parts.all, **QUICK)
+    restored = parts.restore.change(talk.restore, parts.restore, parts.shown, cancels=replying, **QUICK)
+    for ended in (replying, restored):
+        ended.then(talk.after, [parts.conversation, *bar.inputs], parts.after, **QUICK)
+    stopped = parts.stop.click(talk.stop, parts.conversation, parts.told, cancels=replying, **QUICK)
+    stopped.then(talk.after, [parts.conversation, *bar.inputs], parts.after, **QUICK)
+    parts.new.click(talk.clear, None, parts.shown, cancels=replying, **QUICK)
+    gr.on([one.change for one in bar.inputs], talk.narrow, bar.inputs, bar.chips, trigger_mode="always_last", **QUICK)
+    bar.drop.change(talk.widen, [bar.drop, *bar.inputs], bar.outputs, **QUICK)
 
 
 def _chatbot() -> gr.Chatbot:

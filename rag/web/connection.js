@@ -47,9 +47,9 @@
 
   // What was typed and not sent.
   document.addEventListener("input", (event) => {
-    if (event.target instanceof Element && event.target.closest("#question")) {
-      sessionStorage.setItem(DRAFT, event.target.value);
-    }
+    if (!(event.target instanceof Element && event.target.closest("#question"))) return;
+    if (event.target.value) sessionStorage.setItem(DRAFT, event.target.value);
+    else sessionStorage.removeItem(DRAFT);
   });
   let drafted = false;
   ask.look(() => {
@@ -57,10 +57,5 @@
     drafted = true;
     const draft = sessionStorage.getItem(DRAFT);
     if (draft) ask.type("question", draft);
-  });
-  // The box is emptied by the server once it has the question, of which no event tells.
-  ask.look(() => {
-    const box = document.querySelector("#question textarea");
-    if (drafted && box && !box.value) sessionStorage.removeItem(DRAFT);
   });
 })();

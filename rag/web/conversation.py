@@ -49,14 +49,14 @@ class Conversation:
 
     def told(self, lang: Lang) -> Conversation:
         """The conversation with what became of its latest question."""
-        entry, number = self.entries[-1], len(self.entries)
+        entry = self.entries[-1]
         if entry.answer is not None:
             shown = render_answer(entry.answer, self.anchor, lang)
         elif entry.trouble is not None:
             shown = render_trouble(entry.trouble, lang)
         else:
             raise ValueError("an entry has an answer or a reason for having none")
-        return self.say("assistant", shown + render_acts(number, lang, answered=entry.answer is not None))
+        return self.say("assistant", shown + render_acts(self.anchor, lang, answered=entry.answer is not None))
 
     def until(self, number: int, lang: Lang) -> Conversation:
         """The conversation before its question with this number, counted from 1."""

@@ -64,7 +64,16 @@
     const told = JSON.parse(new TextDecoder().decode(bytes));
     entries = told.number ? [...entries.slice(0, told.number - 1), told.entry] : told.entries;
     keep();
+    if (told.entry?.trouble === "interrupted") sent(told.entry.question);
   });
+
+  // A question has arrived: what was typed goes, unless it was changed since.
+  const sent = (question) => {
+    const box = document.querySelector("#question textarea");
+    if (box?.value.trim() === question) ask.type("question", "");
+    ask.type("at", "");
+    if (document.activeElement?.id === "ask") box?.focus({ preventScroll: true }); // it gives way to the one to stop
+  };
 
   // Back to the server: the newest entries, as many as it takes at once.
   const restore = (wanted) => ask.wish("restore", `#\n${wanted}`);
@@ -96,7 +105,9 @@
   document.addEventListener(
     "click",
     (event) => {
-      if (event.target instanceof Element && event.target.closest("#new")) leave();
+      if (!(event.target instanceof Element && event.target.closest("#new"))) return;
+      leave();
+      ask.type("at", "");
     },
     true,
   );

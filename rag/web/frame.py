@@ -99,12 +99,11 @@ def render_welcome(examples: Sequence[str], lang: Lang) -> str:
     return f'<div class="notice welcome"><p>{escape(texts["welcome"])}</p>{offered}</div>'
 
 
-def render_followups(questions: Sequence[str], asked_in: Lang, lang: Lang) -> str:
-    """What could be asked next."""
-    if not questions:
-        return ""
+def render_followups(questions: Sequence[str], anchor: str, asked_in: Lang, lang: Lang) -> str:
+    """What could be asked next. Its anchor is that of the answer, by which the page knows whether it is up to date."""
     label = f'<p lang="{lang}">{escape(TEXTS[lang]["followups"])}</p>'
-    return f'<nav class="followups">{label}{_offered(questions, asked_in)}</nav>'
+    offered = label + _offered(questions, asked_in) if questions else ""
+    return f'<nav class="followups" id="followups-{anchor}">{offered}</nav>'
 
 
 def _offered(questions: Sequence[str], lang: Lang) -> str:

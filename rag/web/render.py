@@ -54,11 +54,12 @@ def render_answer(answer: Answer, anchor: str, lang: Lang) -> str:
     )
 
 
-def render_acts(number: int, lang: Lang, *, answered: bool) -> str:
-    """What can be done with the question of this number in the conversation, and with its answer."""
+def render_acts(anchor: str, lang: Lang, *, answered: bool) -> str:
+    """What can be done with a question and its answer."""
+    number = anchor.partition("-")[0]
     acts = ["copy", "link", "edit", "again"] if answered else ["edit", "again"]
     buttons = (f'<button class="act {act}" id="{act}-{number}">{escape(TEXTS[lang][act])}</button>' for act in acts)
-    return f'<p class="acts" lang="{lang}">{" ".join(buttons)}</p>'
+    return f'<p class="acts" id="acts-{anchor}" lang="{lang}">{" ".join(buttons)}</p>'
 
 
 def render_so_far(said: Sequence[Said], anchor: str, lang: Lang) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from contextvars import copy_context
 
 import anyio
@@ -67,6 +68,24 @@ async def updates(make: Make) -> AsyncGenerator[Update]:
     finally:
         if not ended:
             steps.leave()
+
+
+async def batches(steps: AsyncGenerator[Update], pause: float) -> AsyncGenerator[list[Update]]:
+    """The same steps, those together that come within ``pause`` seconds of each other; closes what they come from."""
+    waiting = asyncio.ensure_future(anext(steps, None))
+    try:
+        while (step := await waiting) is not None:
+            batch = [step]
+            waiting = asyncio.ensure_future(anext(steps, None))
+            while (await asyncio.wait({waiting}, timeout=pause))[0] and (step := await waiting) is not None:
+                batch.append(step)
+                waiting = asyncio.ensure_future(anext(steps, None))
+            yield batch
+    finally:
+        waiting.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await waiting
+        await steps.aclose()
 
 
 async def while_connected(receive: Receive, work: Callable[[], Awaitable[None]]) -> None:

@@ -29,10 +29,13 @@ from rag.web.i18n import reader_lang
 from rag.web.library_tab import article_id_of
 from rag.web.rating import RatingBar, bar_showing
 from rag.web.render import render_cards, render_no_sources, render_so_far, render_sources
-from rag.web.streaming import updates
+from rag.web.streaming import batches, updates
 from rag.web.strings import TEXTS
 
 log = logging.getLogger(__name__)
+
+SETTLED = 0.05  # seconds; what comes within it of each other is shown at once
+BUSY = 2  # other answers under way, above which nothing is suggested: it takes as long as several answers
 
 _Changes = dict[Any, Any]  # components and their new values; what is not in it stays
 
@@ -62,12 +65,27 @@ class Parts:
     restore: gr.Textbox
     ledger: gr.Markdown
 
+    # Gradio builds every output of an event anew whenever it yields, so each event names as few as it can.
+
     @property
-    def all(self) -> list[Any]:
-        """Every one that the handlers change."""
-        own = [self.masthead, self.tools, self.chat, self.followups, self.box, self.ask, self.stop, self.sources]
-        hidden = [self.earlier, self.conversation, self.at, self.restore, self.ledger]
-        return [*own, *hidden, *self.rating.outputs, *self.filters.outputs]
+    def told(self) -> list[Any]:
+        """What changes while an answer comes."""
+        return [self.chat, self.sources, self.conversation, self.ledger]
+
+    @property
+    def after(self) -> list[Any]:
+        """What changes once it has come."""
+        return [self.followups, *self.rating.outputs]
+
+    @property
+    def greeted(self) -> list[Any]:
+        """What changes when the page is opened."""
+        return [self.masthead, self.tools, self.chat, self.sources, *self.filters.outputs]
+
+    @property
+    def shown(self) -> list[Any]:
+        """What changes when another conversation is shown."""
+        return [*self.told, *self.after, self.earlier, self.restore, *self.filters.outputs]
 
 
 class Talk:
@@ -77,6 +95,7 @@ class Talk:
         self._assistant = assistant
         self._parts = parts
         self._max_chars = max_question_chars
+        self._answering = 0
 
     def greet(self, request: gr.Request) -> _Changes:
         """On load: what there is to answer from, and what stands where an answer will be."""
@@ -102,70 +121,80 @@ class Talk:
     async def reply(
         self, request: gr.Request, question: str, conversation: Conversation, at: str, *chosen: Any
     ) -> AsyncIterator[_Changes]:
-        """The question at once, then its answer as it comes. ``at``: the number of the question that it replaces."""
+        """The question at once, then its answer as it comes. ``at``: the number of the question that it replaces.
+
+        The page's scripts see in the ledger that the question has arrived, and empty the box.
+        """
         lang, parts = reader_lang(request), self._parts
         question = question.strip()
         if not question:
-            yield self._nothing()
+            yield {parts.ledger: gr.skip()}
             return
         if len(question) > self._max_chars:
             message = TEXTS[lang]["too_long"].format(length=len(question), limit=self._max_chars)
             told = conversation.say("assistant", render_notice(message))
-            yield {parts.chat: told.shown(), parts.conversation: told, **self._busy(False)}
+            yield {parts.chat: told.shown(), parts.conversation: told}
             return
         if at.isdecimal():
             conversation = conversation.until(int(at), lang)
         entry = Entry(question, parts.filters.read(chosen), trouble="interrupted")
         asked = conversation.ask(entry)
         yield {
-            parts.box: "",
-            parts.at: "",
             parts.conversation: asked,
             parts.chat: asked.say("assistant", render_searching(lang)).shown(),
             parts.sources: render_waiting_sources(asked.anchor, lang),
-            parts.followups: "",
             parts.ledger: render_ledger(len(asked.entries), {"entry": entry.to_dict()}),
-            **self._busy(True),
-            **self._rating(None),
         }
-        said: list[Said] = []
+        self._answering += 1
         try:
-            async for update in updates(lambda cancelled: self._stream(conversation, entry, cancelled)):
-                if isinstance(update, Found):
-                    shown = asked.say("assistant", render_searching(lang, update))
-                    yield {parts.chat: shown.shown()}
-                elif isinstance(update, Said):
-                    said.append(update)
-                    shown = asked.say("assistant", render_so_far(said, asked.anchor, lang))
-                    cards = render_cards(question, update.citations, asked.anchor, lang)
-                    yield {parts.chat: shown.shown(), parts.sources: cards}
-                elif isinstance(update, Answer):
-                    yield self._ended(asked, lang, answer=update)
+            async for changes in self._answered(conversation, asked, lang):
+                yield changes
         except RagError as error:
             log.warning("cannot answer: %s", error)
             yield self._ended(asked, lang, trouble="unavailable")
         except Exception:
             log.exception("unexpected error")
             yield self._ended(asked, lang, trouble="failed")
+        finally:
+            self._answering -= 1
 
-    def suggest(self, request: gr.Request, conversation: Conversation, *chosen: Any) -> _Changes:
-        """What could be asked next, each of which the articles answer."""
+    async def _answered(self, before: Conversation, asked: Conversation, lang: Lang) -> AsyncIterator[_Changes]:
+        """An answer as it comes."""
+        parts, entry = self._parts, asked.entries[-1]
+        said: list[Said] = []
+        async for batch in batches(updates(lambda cancelled: self._stream(before, entry, cancelled)), SETTLED):
+            said += [update for update in batch if isinstance(update, Said)]
+            latest = batch[-1]
+            if isinstance(latest, Found):
+                yield {parts.chat: asked.say("assistant", render_searching(lang, latest)).shown()}
+            elif isinstance(latest, Said):
+                shown = asked.say("assistant", render_so_far(said, asked.anchor, lang))
+                cards = render_cards(entry.question, latest.citations, asked.anchor, lang)
+                yield {parts.chat: shown.shown(), parts.sources: cards}
+            else:
+                yield self._ended(asked, lang, answer=latest)
+
+    def after(self, request: gr.Request, conversation: Conversation, *chosen: Any) -> _Changes:
+        """The bar to rate an answer, and what could be asked next, each of which the articles answer."""
         lang, parts = reader_lang(request), self._parts
         answer = conversation.entries[-1].answer if conversation.entries else None
-        if answer is None:
-            return {parts.followups: ""}
-        earlier = [entry.question for entry in conversation.entries]
-        try:
-            offered = self._assistant.suggest(answer, filters=parts.filters.read(chosen), asked=earlier)
-        except RagError as error:
-            log.warning("nothing to suggest: %s", error)
-            offered = []
-        return {parts.followups: render_followups(offered, answer.question_lang, lang)}
+        offered: list[str] = []
+        if answer is not None and self._answering <= BUSY:
+            earlier = [entry.question for entry in conversation.entries]
+            try:
+                offered = self._assistant.suggest(answer, filters=parts.filters.read(chosen), asked=earlier)
+            except RagError as error:
+                log.warning("nothing to suggest: %s", error)
+        asked_in = answer.question_lang if answer else lang
+        return {
+            parts.followups: render_followups(offered, conversation.anchor, asked_in, lang),
+            **self._rating(answer),
+        }
 
     def stop(self, conversation: Conversation, request: gr.Request) -> _Changes:
         """The reply was cancelled: say so, and be ready for the next question."""
         if not conversation.entries or conversation.entries[-1].trouble != "interrupted":
-            return self._busy(False)
+            return {self._parts.ledger: gr.skip()}
         return self._ended(conversation, reader_lang(request), trouble="stopped")
 
     def clear(self, request: gr.Request) -> _Changes:
@@ -180,7 +209,7 @@ class Talk:
         lang, parts = reader_lang(request), self._parts
         _, _, kept = wanted.partition("\n")
         if not kept:
-            return self._nothing()
+            return {parts.ledger: gr.skip()}
         try:
             entries = self._recalled(kept.removeprefix("answer:")) if kept.startswith("answer:") else read_entries(kept)
             conversation = Conversation.of(entries, lang)
@@ -202,7 +231,7 @@ class Talk:
     def widen(self, request: gr.Request, dropped: str, *chosen: Any) -> _Changes:
         """A chip was clicked, which takes its value away."""
         if not dropped:
-            return self._nothing()
+            return {self._parts.filters.drop: gr.skip()}
         bar = self._parts.filters
         return bar.showing(without(bar.read(chosen), dropped), self._assistant.articles(), reader_lang(request))
 
@@ -235,31 +264,20 @@ class Talk:
             parts.sources: sources,
             parts.conversation: ended,
             parts.ledger: render_ledger(len(ended.entries), {"entry": entry.to_dict()}),
-            **self._busy(False),
-            **self._rating(answer),
         }
 
     def _showing(self, conversation: Conversation, lang: Lang) -> _Changes:
         """A whole conversation, with the sources of its latest answer."""
         parts = self._parts
         sources = conversation.sources(lang)
-        latest = conversation.entries[-1].answer if conversation.entries else None
         return {
             parts.chat: conversation.shown(),
             parts.conversation: conversation,
             parts.sources: sources[-1] if sources else render_no_sources("0", lang),
             parts.earlier: "".join(sources[:-1]),
             parts.followups: "",
-            parts.at: "",
-            **self._busy(False),
-            **self._rating(latest),
+            **self._rating(None),
         }
-
-    def _nothing(self) -> _Changes:
-        return {self._parts.at: gr.skip()}  # Gradio takes an empty dictionary for one value
-
-    def _busy(self, busy: bool) -> _Changes:
-        return {self._parts.ask: gr.update(interactive=not busy), self._parts.stop: gr.update(visible=busy)}
 
     def _rating(self, answer: Answer | None) -> _Changes:
         return dict(zip(self._parts.rating.outputs, bar_showing(answer.id if answer else None), strict=True))
