@@ -38,12 +38,22 @@ Ask = Callable[[int, str], Awaitable[None]]  # the session's number and its ques
 
 
 @dataclass(frozen=True)
+class Call:
+    """A function of the page by its number, and what it is given by default."""
+
+    number: int
+    inputs: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
 class Reply:
-    """The page's function that answers: its number, the button that calls it, and what it is given by default."""
+    """The page's function that answers: its number, the button that calls it, and what it is given by default; and the
+    functions that the page calls once it has."""
 
     number: int
     button: int
     inputs: tuple[Any, ...]
+    then: tuple[Call, ...]
 
 
 def main() -> int:
@@ -76,15 +86,19 @@ async def _measure(address: str, questions: Sequence[str], sessions: int) -> lis
     """Print a line for each way to ask; the times of the page."""
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
     async with httpx2.AsyncClient(base_url=address, timeout=PATIENCE, limits=limits) as client:
-        reply = find_reply((await client.get("/config")).json())
+        config = (await client.get("/config")).json()
+        reply = find_reply(config)
         names = [uuid.uuid4().hex for _ in range(sessions)]
+        for name in names:  # as whoever asks has opened the page before
+            await _open(client, config, name)
         held = [asyncio.create_task(_hold_open(client, name)) for name in names]
         ways: dict[str, Ask] = {
             "GET /health": lambda number, question: _health(client),
             "POST /api/ask": lambda number, question: _api(client, question),
-            "the page": lambda number, question: _page(client, reply, names[number], question),
+            "the page": lambda number, question: _page(client, reply, names[number], question, after),
         }
         page: list[float] = []
+        after: set[asyncio.Task[None]] = set()
         for question in dict.fromkeys(questions):  # unmeasured, so that no way profits from the one before it
             await _api(client, question)
         for way, ask in ways.items():
@@ -94,6 +108,7 @@ async def _measure(address: str, questions: Sequence[str], sessions: int) -> lis
             print(f"{told(way, page) if page else way}, {longest}{len(failures)} failed, {rate:.1f} a second")
             for failure in sorted(set(failures)):
                 print(f"  {failure}")
+        await asyncio.gather(*after)
         for task in held:
             task.cancel()
     return page
@@ -124,10 +139,28 @@ async def _waves(ask: Ask, questions: Sequence[str], sessions: int) -> tuple[lis
 
 def find_reply(config: dict[str, Any]) -> Reply:
     """The function behind a click on ``#ask``, as the page's configuration tells it."""
-    components = {part["id"]: part["props"] for part in config["components"]}
-    button = next(number for number, props in components.items() if props.get("elem_id") == "ask")
+    button = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "ask")
     called = next(one for one in config["dependencies"] if [button, "click"] in one["targets"] and one["backend_fn"])
-    return Reply(called["id"], button, tuple(components[number].get("value") for number in called["inputs"]))
+    then = [_called(config, one) for one in config["dependencies"] if one.get("trigger_after") == called["id"]]
+    return Reply(called["id"], button, _called(config, called).inputs, tuple(then))
+
+
+def _called(config: dict[str, Any], dependency: dict[str, Any]) -> Call:
+    values = {part["id"]: part["props"].get("value") for part in config["components"]}
+    return Call(dependency["id"], tuple(values[number] for number in dependency["inputs"]))
+
+
+async def _open(client: httpx2.AsyncClient, config: dict[str, Any], session: str) -> None:
+    """What the page asks for when it is opened."""
+    for one in config["dependencies"]:
+        if one["targets"] and one["targets"][0][1] == "load":
+            await _call(client, _called(config, one), session)
+
+
+async def _call(client: httpx2.AsyncClient, call: Call, session: str) -> None:
+    """Call a function of the page that does not wait in line."""
+    body = {"data": call.inputs, "fn_index": call.number, "session_hash": session}
+    (await client.post(f"{API}/run/predict", json=body)).raise_for_status()
 
 
 async def _hold_open(client: httpx2.AsyncClient, session: str) -> None:
@@ -137,7 +170,10 @@ async def _hold_open(client: httpx2.AsyncClient, session: str) -> None:
             pass
 
 
-async def _page(client: httpx2.AsyncClient, reply: Reply, session: str, question: str) -> None:
+async def _page(
+    client: httpx2.AsyncClient, reply: Reply, session: str, question: str, after: set[asyncio.Task[None]]
+) -> None:
+    """An answer, after which the page goes on: what follows is not waited for, but the server is busy with it."""
     data = [question, *reply.inputs[1:]]  # the question box is the first of them
     body = {"data": data, "fn_index": reply.number, "trigger_id": reply.button, "session_hash": session}
     joined = await client.post(f"{API}/queue/join", json=body)
@@ -148,6 +184,7 @@ async def _page(client: httpx2.AsyncClient, reply: Reply, session: str, question
             if event.get("msg") == "process_completed":
                 if not (event["success"] and _is_answer(event["output"])):
                     raise RuntimeError(f"no answer: {str(event['output'])[:300]}")
+                after.update(asyncio.create_task(_call(client, call, session)) for call in reply.then)
                 return
     raise RuntimeError("the events ended before the answer")
 

@@ -167,12 +167,17 @@ def content_tokens(text: str, lang: Lang) -> list[str]:
     >>> content_tokens("Who founded Scale AI and when?", "en"), content_tokens("谁创立了公司？", "zh")
     (['found', 'scale', 'ai'], ['创', '创立', '立', '公', '公司', '司'])
     """
+    return list(_content_tokens(text, lang))
+
+
+@lru_cache(maxsize=4096)  # the sentences of what is often found are looked at for every question
+def _content_tokens(text: str, lang: Lang) -> tuple[str, ...]:
     stop = _stop_tokens(lang)
-    return [
+    return tuple(
         token
         for token in tokens(text, lang)
         if token not in stop and not (_HAN.match(token) and any(char in stop for char in token))
-    ]
+    )
 
 
 @lru_cache(maxsize=len(LANGS))

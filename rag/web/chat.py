@@ -44,7 +44,7 @@ def build_chat(assistant: Assistant, *, runs: Path, max_question_chars: int = 20
                 parts = build_chat_tab(masthead)
             library = build_library_tab(assistant, masthead)
             build_evaluation_tab(runs)
-        talk = Talk(assistant, parts, max_question_chars)
+        talk = Talk(assistant, parts, max_question_chars, at_once)
         connect_chat(parts, talk, at_once)
         library.only.click(talk.only, [library.open_id, *parts.filters.inputs], parts.filters.outputs, **QUICK)
         connect(parts.rating, Rater(assistant), **QUICK)

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 # Gradio would ask its own servers and the model hub at start.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Around every event it asks matplotlib for its backend, which at first loads half of it to find one for a screen.
+os.environ["MPLBACKEND"] = "agg"
 
 
 @contextmanager

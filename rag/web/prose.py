@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from html import escape
 from itertools import groupby
 
@@ -36,6 +37,7 @@ _UNSEEN = ("Cc", "Cf", "Cs")  # control, format (direction, zero width, tags) an
 _SHOWN, _HIDDEN, _AS_DASH = 0, 1, 2
 
 
+@lru_cache(maxsize=4096)  # passages come up again and again; some eight megabytes
 def to_html(text: str, mark: tuple[int, int] | None = None) -> str:
     """One line of HTML; ``mark`` is the span of characters to put in ``<mark>``.
 

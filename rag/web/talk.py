@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 from rag.assistant import Assistant
@@ -34,8 +34,7 @@ from rag.web.strings import TEXTS
 
 log = logging.getLogger(__name__)
 
-SETTLED = 0.05  # seconds; what comes within it of each other is shown at once
-BUSY = 2  # other answers under way, above which nothing is suggested: it takes as long as several answers
+SETTLED = 0.15  # seconds; what comes within it of each other is shown at once
 
 _Changes = dict[Any, Any]  # components and their new values; what is not in it stays
 
@@ -91,11 +90,13 @@ class Parts:
 class Talk:
     """The handlers of the events of the conversation."""
 
-    def __init__(self, assistant: Assistant, parts: Parts, max_question_chars: int) -> None:
+    def __init__(self, assistant: Assistant, parts: Parts, max_question_chars: int, at_once: int = 2) -> None:
         self._assistant = assistant
         self._parts = parts
+        self._at_once = at_once
         self._max_chars = max_question_chars
         self._answering = 0
+        self._suggesting = Lock()
 
     def greet(self, request: gr.Request) -> _Changes:
         """On load: what there is to answer from, and what stands where an answer will be."""
@@ -135,7 +136,7 @@ class Talk:
             told = conversation.say("assistant", render_notice(message))
             yield {parts.chat: told.shown(), parts.conversation: told}
             return
-        if at.isdecimal():
+        if at and at.isdecimal():
             conversation = conversation.until(int(at), lang)
         entry = Entry(question, parts.filters.read(chosen), trouble="interrupted")
         asked = conversation.ask(entry)
@@ -179,12 +180,16 @@ class Talk:
         lang, parts = reader_lang(request), self._parts
         answer = conversation.entries[-1].answer if conversation.entries else None
         offered: list[str] = []
-        if answer is not None and self._answering <= BUSY:
+        # To try what is suggested takes as long as several answers, which others may be waiting for.
+        idle = self._answering < max(1, self._at_once // 2)
+        if answer is not None and idle and self._suggesting.acquire(blocking=False):
             earlier = [entry.question for entry in conversation.entries]
             try:
                 offered = self._assistant.suggest(answer, filters=parts.filters.read(chosen), asked=earlier)
             except RagError as error:
                 log.warning("nothing to suggest: %s", error)
+            finally:
+                self._suggesting.release()
         asked_in = answer.question_lang if answer else lang
         return {
             parts.followups: render_followups(offered, conversation.anchor, asked_in, lang),
