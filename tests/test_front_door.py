@@ -183,3 +183,15 @@ def test_every_word_that_is_sent_is_said_by_a_script(word: str) -> None:
 
 def test_a_script_is_sent_each_word_once() -> None:
     assert len(set(SCRIPT_WORDS)) == len(SCRIPT_WORDS)
+
+
+# --- What comes back ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.xfail(strict=True, reason="the limit for all bodies is below what the script gives back at once")
+@pytest.mark.parametrize("path", ["/gradio_api/run/predict", "/gradio_api/queue/join"])
+def test_a_conversation_as_long_as_the_script_gives_back_is_taken(browser: Browser, path: str) -> None:
+    most = re.search(r"MOST_AT_ONCE = ([\d_]+)", JAVASCRIPT["conversations.js"])
+    assert most
+    given = json.dumps({"data": ["1\n" + "猫" * int(most[1])]}, ensure_ascii=False).encode()
+    assert browser.fetch(path, "POST", content=given, headers={"content-type": "application/json"}).status != 413
