@@ -18,10 +18,13 @@ from web_fakes import HandMadeAssistant, make_answer, make_citation, make_passag
 from rag.errors import LockedError
 from rag.feedback import FeedbackStore
 from rag.types import LANGS, Answer, ArticleSummary, Disagreement, Dropped, Filters, Lang, Sentence, Usage
+from rag.web.chat_tab import build_chat_tab, connect_chat
 from rag.web.conversation import Conversation
 from rag.web.entries import MAX_ENTRIES, Entry, read_entries, to_json
 from rag.web.frame import render_ledger
+from rag.web.gradio_setup import gr
 from rag.web.strings import TEXTS
+from rag.web.talk import Talk
 
 FULL = make_answer(
     dropped=(Dropped("Der Hund flog.", "unsupported"),),
@@ -262,7 +265,6 @@ def test_a_conversation_is_shown_again_in_the_readers_language(desk: Desk, lang:
     for trouble in ("interrupted", "stopped", "unavailable", "failed"):
         assert TEXTS[lang][trouble] in desk.shown(changes)
     assert kept_in(changes[parts.ledger]) == {"number": 0, "entries": json.loads(to_json(entries))}
-    assert changes[parts.restore] == ""
 
 
 def test_the_sources_of_the_latest_answer_lie_open_and_the_others_wait(desk: Desk) -> None:
@@ -309,3 +311,16 @@ class Locked(HandMadeAssistant):
 def test_a_conversation_is_shown_although_the_articles_cannot_be_listed() -> None:
     desk = Desk(Locked())
     assert desk.asked(desk.restore(to_json([KINDS["answer"]]))) == ["Was fraß die Katze?"]
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the box is emptied, which is a change of it, and a change stops what is under way"
+)
+def test_restoring_does_not_stop_what_is_asked_right_after_it(desk: Desk) -> None:
+    box = desk.parts.restore
+    with gr.Blocks() as blocks:
+        parts = build_chat_tab(gr.Markdown())
+        connect_chat(parts, Talk(desk.assistant, parts, 200))
+    events = {name for one in blocks.fns.values() for target, name in one.targets if target == parts.restore._id}
+    assert events
+    assert "change" not in events or box not in desk.restore(to_json([KINDS["answer"]]))

@@ -60,6 +60,7 @@ def test_after_a_reload_the_conversation_goes_on_with_its_filters(
     page.reload()
     expect(page.locator("#chat .asked")).to_have_text("Eins?")
     expect(page.locator("#filters-chosen .chip")).to_have_text("中文")
+    expect(page.locator("#followups a")).to_be_visible()
     ask_each(page, "Zwei?")
     expect_kept(page, ["Eins?", "Zwei?"])
     asked = hand_made.asked[-1]
