@@ -54,7 +54,7 @@ class Librarian(HandMadeAssistant):
 
 
 def request(lang: str = "en") -> gr.Request:
-    return cast("gr.Request", SimpleNamespace(headers={"accept-language": lang}))
+    return cast("gr.Request", SimpleNamespace(headers={"accept-language": lang}, cookies={}))
 
 
 def uploaded(folder: Path, name: str, content: bytes, orig_name: str | None = None) -> dict[str, Any]:

@@ -307,20 +307,16 @@ class Locked(HandMadeAssistant):
         raise LockedError("process 7 owns the index")
 
 
-@pytest.mark.xfail(raises=LockedError, strict=True, reason="restoring asks for the articles outside of its try")
 def test_a_conversation_is_shown_although_the_articles_cannot_be_listed() -> None:
     desk = Desk(Locked())
     assert desk.asked(desk.restore(to_json([KINDS["answer"]]))) == ["Was fraß die Katze?"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the box is emptied, which is a change of it, and a change stops what is under way"
-)
 def test_restoring_does_not_stop_what_is_asked_right_after_it(desk: Desk) -> None:
     box = desk.parts.restore
     with gr.Blocks() as blocks:
         parts = build_chat_tab(gr.Markdown())
-        connect_chat(parts, Talk(desk.assistant, parts, 200))
+        connect_chat(parts, Talk(desk.assistant, parts, 200), 2)
     events = {name for one in blocks.fns.values() for target, name in one.targets if target == parts.restore._id}
     assert events
     assert "change" not in events or box not in desk.restore(to_json([KINDS["answer"]]))

@@ -243,7 +243,7 @@ def test_conversations_are_kept_opened_again_and_deleted(hand_made_site: str, fr
 
 def test_what_is_kept_is_bounded_and_the_oldest_goes_first(hand_made_site: str, fresh: OpenPage) -> None:
     page = fresh(hand_made_site)
-    entry = {"question": "x" * 900_000, "filters": {}, "answer": None, "trouble": "stopped"}
+    entry: dict[str, Any] = {"question": "x" * 900_000, "filters": {}, "answer": None, "trouble": "stopped"}
     kept = {f"ask:conversation:{n}": json.dumps({"at": n, "entries": [entry]}) for n in range(5)}
     page.evaluate("kept => Object.entries(kept).forEach(([key, value]) => localStorage.setItem(key, value))", kept)
     ask(page, "Was fraß die Katze?")

@@ -152,6 +152,7 @@
   // Asking anew: the answer of the new question takes the place of the old one and of all that followed.
   const again = (number) => ask.type("at", String(number));
   ask.click("button.act.again", (button) => {
+    if (ask.isBusy()) return;
     again(numberOf(button));
     ask.question(ask.entry(numberOf(button)).question);
   });
@@ -164,6 +165,7 @@
   };
   ask.click("button.act.edit", (button) => {
     const number = numberOf(button);
+    if (ask.isBusy()) return;
     again(number);
     const stop = document.createElement("button");
     stop.className = "act cancel";

@@ -51,6 +51,7 @@ DESCRIPTION = (
     "answer carries a citation with the exact words it rests on; what cannot be proven is not said."
 )
 UPLOADS = ("/api/ingest", UPLOAD_PATH)  # where more may come in at once; the second is the page's
+EVENTS = dict.fromkeys(("/gradio_api/run/predict", "/gradio_api/queue/join"), 4 * 2**20)  # the page's, likewise
 EXPORTS = {f"/export/{kind}": 8 * 2**20 for kind in ("markdown", "html", "copy")}  # whole conversations
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -82,7 +83,7 @@ def create_api(
         redoc_url=None,
     )
     upload = max_upload_mb * 2**20 + MAX_BODY_BYTES  # for what a form puts around its files
-    app.add_middleware(BodyLimit, larger=dict.fromkeys(UPLOADS, upload) | EXPORTS)
+    app.add_middleware(BodyLimit, larger=dict.fromkeys(UPLOADS, upload) | EVENTS | EXPORTS)
     app.add_middleware(OpenAIErrors)
     app.add_middleware(SecurityHeaders)
     install_handlers(app)

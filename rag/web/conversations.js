@@ -5,22 +5,25 @@
 
   const PREFIX = "ask:conversation:";
   const MOST = 4_000_000; // characters that are kept; browsers give five million
-  const MOST_AT_ONCE = 3_000_000; // that go back to the server
+  const MOST_AT_ONCE = 1_000_000; // that go back to the server; of three bytes each they are what it takes
+  const ENTRIES_AT_ONCE = 200;
   let id = sessionStorage.getItem("ask:current"); // each tab has its own
   let entries = [];
+  let unshown = 0; // entries in front of those that the server knows, which numbers the ones it knows
 
   const read = (key) => {
     try {
-      return JSON.parse(localStorage.getItem(key));
+      const found = JSON.parse(localStorage.getItem(key));
+      return found.entries.length && found.entries.every((one) => typeof one.question === "string") ? found : null;
     } catch {
-      return null;
+      return null; // nothing of ours
     }
   };
   const keys = () => Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
   const kept = () =>
     keys()
       .map((key) => ({ key, ...read(key) }))
-      .filter((one) => Array.isArray(one.entries) && one.entries.length)
+      .filter((one) => one.entries)
       .sort((a, b) => b.at - a.at);
 
   const forget = (key) => localStorage.removeItem(key);
@@ -47,11 +50,13 @@
   const leave = () => {
     id = null;
     entries = [];
+    unshown = 0;
     sessionStorage.removeItem("ask:current");
   };
 
+  const placeOf = (number) => unshown + number - 1;
   ask.entries = () => entries;
-  ask.entry = (number) => entries[number - 1];
+  ask.entry = (number) => entries[placeOf(number)];
 
   // What the server wrote since: an entry with its number, or with 0 all of them.
   let written = "";
@@ -62,8 +67,15 @@
     if (!coded) return;
     const bytes = Uint8Array.from(atob(coded), (char) => char.charCodeAt(0));
     const told = JSON.parse(new TextDecoder().decode(bytes));
-    entries = told.number ? [...entries.slice(0, told.number - 1), told.entry] : told.entries;
-    keep();
+    if (!told.number) {
+      leave();
+      entries = told.entries;
+    } else {
+      // A number that does not follow is of a conversation that this page does not know.
+      if (placeOf(told.number) > entries.length) leave();
+      entries = [...entries.slice(0, placeOf(told.number)), told.entry];
+    }
+    if (entries.length) keep();
     if (told.entry?.trouble === "interrupted") sent(told.entry.question);
   });
 
@@ -82,8 +94,10 @@
     if (!found) return;
     id = key.slice(PREFIX.length);
     sessionStorage.setItem("ask:current", id);
-    let back = found.entries;
+    entries = found.entries;
+    let back = entries.slice(-ENTRIES_AT_ONCE);
     while (back.length > 1 && JSON.stringify(back).length > MOST_AT_ONCE) back = back.slice(1);
+    unshown = entries.length - back.length;
     restore(JSON.stringify(back));
   };
 

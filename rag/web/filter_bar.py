@@ -21,7 +21,8 @@ OFFERED = 300  # articles, tags or outlets to choose from; the tab of articles f
 
 @dataclass(frozen=True, slots=True)
 class FilterBar:
-    """Its parts. ``drop`` is written by the page's script when a chip is clicked: a field, and which of its values."""
+    """Its parts. ``drop`` is written by the page's script when a chip is clicked: a field, which of its values, and a
+    number that makes each click a change."""
 
     langs: gr.CheckboxGroup
     tags: gr.Dropdown
@@ -40,7 +41,7 @@ class FilterBar:
     @property
     def outputs(self) -> list[Any]:
         """What changes."""
-        return [*self.inputs, self.chips, self.drop]
+        return [*self.inputs, self.chips]
 
     def read(self, chosen: Sequence[Any]) -> Filters:
         """The filters that the values of ``inputs`` stand for."""
@@ -77,6 +78,8 @@ class FilterBar:
             tags=tuple(tag for tag in filters.tags if tag in tags),
             authors=tuple(author for author in filters.authors if author in outlets),
             article_ids=tuple(one.id for one in chosen),
+            date_from=_day(filters.date_from),
+            date_to=_day(filters.date_to),
         )
         values = dict(zip(self.inputs, self.values(known), strict=True))
         offered = {
@@ -84,7 +87,7 @@ class FilterBar:
             self.outlets: _choosing(_named(outlets), _named(known.authors)),
             self.articles: _choosing(_titled(articles), _titled(chosen)),
         }
-        return {**values, **offered, self.chips: render_chips(known, articles, lang), self.drop: ""}
+        return {**values, **offered, self.chips: render_chips(known, articles, lang)}
 
 
 def build_filter_bar() -> FilterBar:
@@ -105,20 +108,20 @@ def build_filter_bar() -> FilterBar:
 
 
 def without(filters: Filters, dropped: str) -> Filters:
-    """The filters without one value, named as on its chip; ``all`` drops all.
+    """The filters without one value, named as on its chip; ``all`` drops all. What names none changes nothing.
 
     >>> without(Filters(lang=("de", "zh"), date_to="2024-05-21"), "lang 0")
     Filters(lang=('zh',), tags=(), authors=(), date_from=None, date_to='2024-05-21', article_ids=())
     """
-    name, _, index = dropped.partition(" ")
+    name, index, *_ = *dropped.split(" "), ""
     if name == "all":
         return Filters()
     fields = {field: getattr(filters, field) for field in Filters.__dataclass_fields__}
     value = fields.get(name)
     if isinstance(value, str):
         fields[name] = None
-    elif isinstance(value, tuple) and index.isdecimal():
-        fields[name] = tuple(one for i, one in enumerate(value) if i != int(index))
+    elif isinstance(value, tuple):
+        fields[name] = tuple(one for i, one in enumerate(value) if str(i) != index)
     return Filters(**fields)
 
 

@@ -53,7 +53,9 @@ class _Front:
             if message["type"] == "http.response.start":
                 started = message
                 return
-            assert started is not None
+            if message["type"] != "http.response.body" or started is None:
+                await send(message)
+                return
             body += message.get("body", b"")
             if message.get("more_body"):
                 return

@@ -54,8 +54,11 @@
   // Whoever has a keyboard can type at once; on a phone the keyboard would cover half the page.
   const keyboard = matchMedia("(pointer: fine)").matches;
 
+  ask.isBusy = () => Boolean(document.querySelector("#chat .searching, #chat .going-on"));
+
   // Ask a question: Gradio takes what was typed when it has drawn it.
   ask.question = (text) => {
+    if (ask.isBusy()) return;
     document.querySelector("#tab-chat-button")?.click();
     const box = ask.type("question", text);
     requestAnimationFrame(() => {
@@ -93,7 +96,7 @@
 
   ask.click("button.chip", (chip) => {
     const [, field, index] = chip.id.match(/^chip-(.+)-(\d+)$/);
-    ask.type("filters-drop", `${field} ${index}`);
+    ask.wish("filters-drop", `${field} ${index} #`);
   });
 
   // A slash brings whoever reads back to the question box; Escape closes what is open.
@@ -114,7 +117,8 @@
   });
   document.addEventListener("click", (event) => {
     for (const open of document.querySelectorAll("#tools details[open]")) {
-      if (!open.contains(event.target)) open.removeAttribute("open");
+      // By the path, since what was clicked may be gone by now.
+      if (!event.composedPath().includes(open)) open.removeAttribute("open");
     }
   });
 

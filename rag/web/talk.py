@@ -10,7 +10,7 @@ from typing import Any
 
 from rag.assistant import Assistant
 from rag.errors import RagError
-from rag.types import Answer, Found, Lang, Said, Update
+from rag.types import Answer, ArticleSummary, Filters, Found, Lang, Said, Update
 from rag.web.conversation import HISTORY, Conversation
 from rag.web.entries import Entry, Trouble, read_entries, turns_of
 from rag.web.filter_bar import FilterBar, render_chips, without
@@ -127,7 +127,7 @@ class Talk:
         The page's scripts see in the ledger that the question has arrived, and empty the box.
         """
         lang, parts = reader_lang(request), self._parts
-        question = question.strip()
+        question = question.encode("utf-8", "replace").decode().strip()  # half a character would stop the answer
         if not question:
             yield {parts.ledger: gr.skip()}
             return
@@ -136,7 +136,7 @@ class Talk:
             told = conversation.say("assistant", render_notice(message))
             yield {parts.chat: told.shown(), parts.conversation: told}
             return
-        if at and at.isdecimal():
+        if at and at.isdecimal() and len(at) < 6:
             conversation = conversation.until(int(at), lang)
         entry = Entry(question, parts.filters.read(chosen), trouble="interrupted")
         asked = conversation.ask(entry)
@@ -212,39 +212,51 @@ class Talk:
         ``wanted`` is a number that makes each wish a change, a line break, and entries as JSON or ``answer:<id>``.
         """
         lang, parts = reader_lang(request), self._parts
-        _, _, kept = wanted.partition("\n")
+        wish, _, kept = wanted.partition("\n")
         if not kept:
             return {parts.ledger: gr.skip()}
+        link = kept.startswith("answer:")
         try:
-            entries = self._recalled(kept.removeprefix("answer:")) if kept.startswith("answer:") else read_entries(kept)
-            conversation = Conversation.of(entries, lang)
-            changes = self._showing(conversation, lang)
+            entries = self._recalled(kept.removeprefix("answer:")) if link else read_entries(kept)
+            changes = self._showing(Conversation.of(entries, lang), lang)
         except (ValueError, OverflowError, TypeError, RagError) as error:
             log.info("a conversation cannot be shown: %s", error)
             told = Conversation().say("assistant", render_notice(TEXTS[lang]["not_restored"]))
-            return {**self._showing(told, lang), parts.restore: ""}
-        whole = {"entries": [entry.to_dict() for entry in entries]}
-        if entries:
-            changes |= parts.filters.showing(entries[-1].filters, self._assistant.articles(), lang)
-        return {**changes, parts.restore: "", parts.ledger: render_ledger(0, whole)}
+            # What is asked next must not take the place of what is kept and cannot be shown.
+            return {**self._showing(told, lang), parts.ledger: render_ledger(0, {"wish": wish, "entries": []})}
+        if link:
+            whole = {"wish": wish, "entries": [entry.to_dict() for entry in entries]}
+            changes[parts.ledger] = render_ledger(0, whole)
+        if entries and (articles := self._articles()) is not None:
+            changes |= parts.filters.showing(entries[-1].filters, articles, lang)
+        return changes
 
     def narrow(self, request: gr.Request, *chosen: Any) -> _Changes:
         """Other articles were chosen: their chips."""
         filters = self._parts.filters.read(chosen)
-        return {self._parts.filters.chips: render_chips(filters, self._assistant.articles(), reader_lang(request))}
+        return {self._parts.filters.chips: render_chips(filters, self._articles() or [], reader_lang(request))}
 
     def widen(self, request: gr.Request, dropped: str, *chosen: Any) -> _Changes:
         """A chip was clicked, which takes its value away."""
-        if not dropped:
-            return {self._parts.filters.drop: gr.skip()}
         bar = self._parts.filters
-        return bar.showing(without(bar.read(chosen), dropped), self._assistant.articles(), reader_lang(request))
+        return self._choosing(without(bar.read(chosen), dropped), request)
 
     def only(self, request: gr.Request, open_id: str, *chosen: Any) -> _Changes:
         """The article that is read is to answer."""
-        bar = self._parts.filters
-        filters = replace(bar.read(chosen), article_ids=(article_id_of(open_id),))
-        return bar.showing(filters, self._assistant.articles(), reader_lang(request))
+        filters = self._parts.filters.read(chosen)
+        return self._choosing(replace(filters, article_ids=(article_id_of(open_id),)), request)
+
+    def _choosing(self, filters: Filters, request: gr.Request) -> _Changes:
+        bar, articles = self._parts.filters, self._articles()
+        return {bar.chips: gr.skip()} if articles is None else bar.showing(filters, articles, reader_lang(request))
+
+    def _articles(self) -> list[ArticleSummary] | None:
+        """What is indexed; None when it cannot be told now."""
+        try:
+            return self._assistant.articles()
+        except RagError as error:
+            log.warning("the articles cannot be listed: %s", error)
+            return None
 
     def _recalled(self, answer_id: str) -> tuple[Entry, ...]:
         answer = self._assistant.recall(answer_id)
