@@ -63,6 +63,10 @@ class Desk:
             conversation = self.reply(question, conversation)[-1][self.parts.conversation]
         return conversation
 
+    def ended(self, conversation: Conversation, lang: str = "en") -> Changes:
+        """What changes once an answer is there."""
+        return self.talk.after(reader(lang), conversation, *self.parts.filters.values(Filters()))
+
     def restore(self, kept: str, lang: Lang = "en") -> Changes:
         """What changes when the browser gives something back."""
         return self.talk.restore(f"1\n{kept}", reader(lang))

@@ -256,7 +256,7 @@ def test_what_is_kept_is_bounded_and_the_oldest_goes_first(hand_made_site: str, 
 
 def test_what_a_browser_kept_that_cannot_be_read_is_said(hand_made_site: str, fresh: OpenPage) -> None:
     page = fresh(hand_made_site)
-    broken = json.dumps({"at": 1, "entries": [{"question": ["no", "question"]}]})
+    broken = json.dumps({"at": 1, "entries": [{"question": "Eins?", "answer": {"id": 1}}]})
     page.evaluate("broken => localStorage.setItem('ask:conversation:b', broken)", broken)
     page.evaluate("sessionStorage.setItem('ask:current', 'b')")
     page.reload()
@@ -336,15 +336,18 @@ def test_the_language_of_the_page_is_chosen_and_kept(hand_made_site: str, fresh:
     expect(page.locator("#masthead")).to_contain_text("篇文章")
 
 
-def test_an_article_is_asked_alone(hand_made_site: str, fresh: OpenPage, hand_made: HandMadeAssistant) -> None:
-    page = fresh(hand_made_site)
-    page.get_by_role("tab", name="Articles").click()
-    page.locator("#articles .open-article").click()
-    page.get_by_role("button", name="Ask only this article").click()
-    expect(page.locator("#filters-chosen .chip")).to_have_text("Von Katzen & Hunden")
-    ask(page, "Was fraß die Katze?")
-    expect(answered(page)).to_have_count(1)
-    assert hand_made.asked[-1]["filters"] == Filters(article_ids=("cats",))
+def test_an_article_is_asked_alone(site: str, fresh: OpenPage) -> None:
+    page = fresh(site, locale="de-DE")
+    page.get_by_role("tab", name="Artikel").click()
+    page.get_by_role("link", name="Gotthard-Basistunnel feierlich eröffnet").click()
+    page.get_by_role("button", name="Nur diesen Artikel befragen").click()
+    expect(page.locator("#filters-chosen .chip")).to_have_text("Gotthard-Basistunnel feierlich eröffnet")
+    ask(page, "Wie viel kostet die Euclid-Mission?")
+    expect(page.locator("#chat .refusal")).to_be_visible()
+    page.locator("#filters-chosen .chip").click()
+    expect(page.locator("#filters-chosen .chip")).to_have_count(0)
+    page.get_by_role("button", name="Noch einmal fragen").click()
+    expect(answered(page)).to_contain_text("1,4 Milliarden Euro")
 
 
 def test_a_citation_is_previewed_under_the_pointer(hand_made_site: str, fresh: OpenPage) -> None:
