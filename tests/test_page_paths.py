@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from web_fakes import HandMadeAssistant
 
 from rag.feedback import FeedbackStore
-from rag.types import Filters, Turn
+from rag.types import Turn
 
 pytest_plugins = ["page_fixtures"]
 
