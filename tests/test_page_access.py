@@ -47,6 +47,17 @@ def answered(page: Page) -> None:
     expect(page.locator("#sources .card:target mark")).to_be_visible()
 
 
+def everything_unfolded(page: Page) -> None:
+    answered(page)
+    page.locator("#filters button").first.click()
+    page.locator("#filter-lang input").first.check()
+    expect(page.locator("#filters-chosen .chip")).to_be_visible()
+    page.locator("#history summary").click()
+    expect(page.locator("#history .open-conversation").first).to_be_visible()
+    page.locator("#chat a.cite").first.focus()
+    expect(page.get_by_role("tooltip")).to_be_visible()
+
+
 def refused(page: Page) -> None:
     ask(page, "What is Tesla's market share in Norway?")
     expect(page.locator("#chat .refusal")).to_be_visible()
@@ -63,7 +74,7 @@ def evaluated(page: Page) -> None:
     expect(page.locator("#runs .run").first).to_be_visible()
 
 
-STATES: list[Callable[[Page], None]] = [empty, answered, refused, article_open, evaluated]
+STATES: list[Callable[[Page], None]] = [empty, answered, everything_unfolded, refused, article_open, evaluated]
 
 
 @pytest.fixture(scope="module", autouse=True)

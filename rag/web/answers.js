@@ -28,9 +28,23 @@
   preview.setAttribute("role", "tooltip");
   preview.hidden = true;
   let leaving = 0;
+  let looked = null; // the citation whose source is shown
   const hide = () => {
     preview.hidden = true;
-    document.querySelector("[aria-describedby=preview]")?.removeAttribute("aria-describedby");
+    looked?.removeAttribute("aria-describedby");
+    looked = null;
+  };
+  const place = () => {
+    if (!looked) return;
+    const at = looked.getBoundingClientRect();
+    if (at.bottom < 0 || at.top > innerHeight) {
+      hide();
+      return;
+    }
+    const box = preview.getBoundingClientRect();
+    const above = at.top > box.height + 12;
+    preview.style.left = `${Math.max(8, Math.min(at.left - 24, innerWidth - box.width - 8))}px`;
+    preview.style.top = `${above ? at.top - box.height - 6 : at.bottom + 6}px`;
   };
   const show = (link) => {
     clearTimeout(leaving);
@@ -45,11 +59,9 @@
     preview.replaceChildren(card.querySelector(".title"), card.querySelector(".meta"), quote);
     if (!preview.isConnected) document.querySelector(".gradio-container").append(preview);
     preview.hidden = false;
-    const at = link.getBoundingClientRect();
-    const box = preview.getBoundingClientRect();
-    const above = at.top > box.height + 12;
-    preview.style.left = `${Math.max(8, Math.min(at.left - 24, innerWidth - box.width - 8))}px`;
-    preview.style.top = `${above ? at.top - box.height - 6 : at.bottom + 6}px`;
+    looked?.removeAttribute("aria-describedby");
+    looked = link;
+    place();
     link.setAttribute("aria-describedby", "preview");
   };
   const leave = () => {
@@ -71,7 +83,7 @@
     });
   }
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
-  document.addEventListener("scroll", hide, true);
+  document.addEventListener("scroll", place, true);
 
   // Taking answers away.
   const exported = (kind, entries) =>
