@@ -7,7 +7,8 @@
   const MOST = 4_000_000; // characters that are kept; browsers give five million
   const MOST_AT_ONCE = 1_000_000; // that go back to the server; of three bytes each they are what it takes
   const ENTRIES_AT_ONCE = 200;
-  let id = sessionStorage.getItem("ask:current"); // each tab has its own
+  const before = sessionStorage.getItem("ask:current"); // each tab has its own
+  let id = before;
   let entries = [];
   let unshown = 0; // entries in front of those that the server knows, which numbers the ones it knows
 
@@ -111,8 +112,8 @@
       history.replaceState(null, "", location.pathname);
       leave();
       restore(`answer:${link}`);
-    } else if (id) {
-      open(PREFIX + id);
+    } else if (id && id === before && !entries.length) {
+      open(PREFIX + id); // unless something was asked already
     }
   });
 
@@ -137,8 +138,11 @@
     const item = made("li", "", one.key === PREFIX + id ? "current" : "");
     const title = made("button", one.entries[0].question, "open-conversation");
     title.dataset.key = one.key;
-    const when = new Date(one.at).toLocaleString(ask.lang, { dateStyle: "medium", timeStyle: "short" });
-    title.append(made("small", `${when} · ${one.entries.length}`, ""));
+    const tag = { en: "en-GB", de: "de-DE", zh: "zh-CN" }[ask.lang];
+    const when = new Date(one.at).toLocaleString(tag, { dateStyle: "medium", timeStyle: "short" });
+    const count = one.entries.length;
+    const questions = ask.word(count === 1 ? "history_one" : "history_many").replace("{count}", count);
+    title.append(made("small", `${when} · ${questions}`, ""));
     const gone = made("button", "×", "delete-conversation");
     gone.dataset.key = one.key;
     gone.setAttribute("aria-label", `${ask.word("history_delete")}: ${one.entries[0].question}`);

@@ -10,7 +10,7 @@
     wanted = "";
     const desk = document.querySelector("#desk"); // scrolls by itself, or on a phone with the page
     desk.scrollTop = 0;
-    desk.scrollIntoView();
+    desk.scrollIntoView({ block: matchMedia("(max-width: 900px)").matches ? "start" : "nearest" });
     article.focus({ preventScroll: true });
   };
   ask.look(arrive);
