@@ -24,6 +24,8 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 QUIET += ["--disable-sync", "--no-first-run"]  # without these Chromium itself calls its maker
 LIMIT = 200
 
+expect.set_options(timeout=15_000)  # of a page that is right most comes at once; two cores are busy with other tests
+
 OpenPage = Callable[..., Page]
 
 

@@ -83,7 +83,7 @@ def a_run(runs: Path) -> None:
 
 
 @pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+@pytest.mark.parametrize("state", [answered, everything_unfolded, article_open], ids=lambda state: state.__name__)
 def test_axe_finds_nothing_grave(site: str, open_page: OpenPage, state: Callable[[Page], None], look: str) -> None:
     page = open_page(site, **LOOKS[look])
     state(page)
@@ -99,6 +99,17 @@ def test_axe_would_find_a_button_without_a_name_and_words_too_pale_to_read(
     found = "\n".join(grave_findings(page))
     assert "button-name (critical)" in found
     assert "color-contrast (serious)" in found
+
+
+@pytest.mark.parametrize("state", [empty, refused, evaluated], ids=lambda state: state.__name__)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_grave_where_there_is_less(
+    site: str, open_page: OpenPage, state: Callable[[Page], None], scheme: str
+) -> None:
+    page = open_page(site, **LOOKS["light on a phone, en" if scheme == "light" else "dark on a desk, en"])
+    state(page)
+    found = grave_findings(page)
+    assert not found, "\n\n".join(found)
 
 
 # --- Magnified ----------------------------------------------------------------------------------------------

@@ -106,7 +106,6 @@ def test_a_conversation_that_is_opened_again_is_kept_whole(hand_made_site: str, 
     open_latest(page)
     expect(page.locator("#chat .answer")).to_have_count(2)
     ask_each(page, "Drei?")
-    page.set_default_timeout(5000)
     expect_kept(page, ["Eins?", "Zwei?", "Drei?"])
 
 
@@ -122,7 +121,7 @@ def test_a_very_long_conversation_is_not_lost_when_the_page_is_loaded_anew(
       localStorage.setItem(key, JSON.stringify({ at: Date.now(), entries }));
     }""")
     page.reload()
-    expect(page.locator("#chat .asked").last).to_have_text("200?", timeout=5000)
+    expect(page.locator("#chat .asked").last).to_have_text("200?")
 
 
 # --- Asked anew ---------------------------------------------------------------------------------------------
@@ -176,7 +175,7 @@ def test_asking_again_while_an_answer_is_under_way_costs_no_conversation(
     expect(page.locator("#stop")).to_be_hidden()
     ask(page, "Neu?")
     expect(page.locator("#chat .asked").last).to_have_text("Neu?")
-    expect(page.locator("#chat .asked")).to_have_text(["Eins?", "slow", "Neu?"], timeout=2000)
+    expect(page.locator("#chat .asked")).to_have_text(["Eins?", "slow", "Neu?"])
 
 
 # --- A word on an answer ------------------------------------------------------------------------------------

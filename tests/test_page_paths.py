@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,20 +21,25 @@ PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch":
 
 
 @pytest.fixture
-def fresh(browser: Browser) -> Iterator[OpenPage]:
-    """Open an address in a browser that has never been here; nothing is shared with another test."""
-    contexts: list[BrowserContext] = []
+def fresh(browser: Browser, contexts: dict[str, BrowserContext]) -> Iterator[OpenPage]:
+    """Open an address in a browser that has nothing of ours but what it loaded before."""
+    pages: list[Page] = []
 
     def opened(address: str, **kind: Any) -> Page:
-        contexts.append(browser.new_context(**{"locale": "en-US", **kind}))
-        page = contexts[-1].new_page()
+        if str(kind) not in contexts:
+            contexts[str(kind)] = browser.new_context(**{"locale": "en-US", **kind})
+        contexts[str(kind)].clear_cookies()
+        page = contexts[str(kind)].new_page()
+        pages.append(page)
         page.goto(address)
         expect(page.locator("#tools .tools")).to_be_visible()
+        if "?" not in address:
+            page.evaluate("localStorage.clear()")
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
 
 
 def answered(page: Page) -> Locator:
@@ -217,30 +221,6 @@ def test_the_server_restarts_under_an_open_page(browser: Browser, fresh: OpenPag
     feedback.close()
 
 
-def test_conversations_are_kept_opened_again_and_deleted(hand_made_site: str, fresh: OpenPage) -> None:
-    page = fresh(hand_made_site)
-    for question in ("Eins?", "Zwei?"):
-        page.locator("#new").click()
-        ask(page, question)
-        expect(page.locator("#chat .asked")).to_have_text(question)
-        expect(answered(page)).to_have_count(1)
-    history, opened = page.locator("#history summary"), page.locator(".open-conversation")
-    history.click()
-    expect(opened).to_have_text([re.compile(r"^Zwei\?"), re.compile(r"^Eins\?")])
-    opened.last.click()
-    expect(page.locator("#chat .asked")).to_have_text("Eins?")
-    expect(page.locator("#sources .for")).to_have_text("Eins?")
-    page.reload()
-    expect(page.locator("#chat .asked")).to_have_text("Eins?")
-
-    history.click()
-    page.get_by_role("button", name="Delete: Zwei?").click()
-    expect(opened).to_have_count(1)
-    page.get_by_role("button", name="Delete: Eins?").click()
-    expect(page.locator("#chat .asked")).to_have_count(0)
-    assert page.evaluate("Object.keys(localStorage).filter(key => key.startsWith('ask:'))") == []
-
-
 def test_what_is_kept_is_bounded_and_the_oldest_goes_first(hand_made_site: str, fresh: OpenPage) -> None:
     page = fresh(hand_made_site)
     entry: dict[str, Any] = {"question": "x" * 900_000, "filters": {}, "answer": None, "trouble": "stopped"}
@@ -266,30 +246,6 @@ def test_what_a_browser_kept_that_cannot_be_read_is_said(hand_made_site: str, fr
 
 
 # --- Asking anew, links, languages --------------------------------------------------------------------------
-
-
-def test_a_question_is_edited_and_what_followed_it_goes(
-    hand_made_site: str, fresh: OpenPage, hand_made: HandMadeAssistant
-) -> None:
-    page = fresh(hand_made_site)
-    for number, question in enumerate(("Eins?", "Zwei?"), 1):
-        ask(page, question)
-        expect(answered(page)).to_have_count(number)
-    page.locator("#edit-1").click()
-    box = page.locator("#question textarea")
-    expect(box).to_have_value("Eins?")
-    expect(page.locator("#editing")).to_contain_text("Question 1 is asked anew")
-    page.get_by_role("button", name="Cancel").click()
-    expect(page.locator("#editing")).to_have_count(0)
-    expect(box).to_have_value("")
-    page.locator("#edit-1").click()
-    ask(page, "Drei?")
-    expect(page.locator("#chat .asked")).to_have_text(["Drei?"])
-    expect(answered(page)).to_have_count(1)
-    expect(page.locator("#editing")).to_have_count(0)
-    assert hand_made.asked[-1]["history"] == ()
-    page.reload()
-    expect(page.locator("#chat .asked")).to_have_text(["Drei?"])
 
 
 def test_a_link_opens_an_answer_again_in_another_browser(hand_made_site: str, fresh: OpenPage) -> None:
