@@ -77,10 +77,7 @@ def connect_chat(parts: Parts, talk: Talk, at_once: int) -> None:
     stopped = parts.stop.click(talk.stop, parts.conversation, parts.told, cancels=replying, **QUICK)
     stopped.then(talk.after, [parts.conversation, *bar.inputs], parts.after, **QUICK)
     parts.new.click(talk.clear, None, parts.shown, cancels=replying, **QUICK)
-    # Of a text box "input" tells of keys alone, not of a day that is picked. The others would tell as a change what the
-    # server sets, and of a list while its old value is still there.
-    picked = [bar.langs.input, bar.tags.input, bar.outlets.input, bar.articles.input]
-    picked += [bar.date_from.change, bar.date_to.change]
+    picked = [bar.langs.input, bar.tags.input, bar.outlets.input, bar.articles.input, bar.picked.change]
     gr.on(picked, talk.narrow, bar.inputs, bar.chips, trigger_mode="always_last", **QUICK)
     bar.drop.change(talk.widen, [bar.drop, *bar.inputs], bar.outputs, **QUICK)
 

@@ -21,8 +21,11 @@ OFFERED = 300  # articles, tags or outlets to choose from; the tab of articles f
 
 @dataclass(frozen=True, slots=True)
 class FilterBar:
-    """Its parts. ``drop`` is written by the page's script when a chip is clicked: a field, which of its values, and a
-    number that makes each click a change."""
+    """Its parts. Two are written by the page's script, with a number that makes each time a change.
+
+    ``drop`` when a chip is clicked: a field, and which of its values; ``picked`` when somebody chose a day. (A box
+    tells of a change also when the server makes it, and then before the others have theirs.)
+    """
 
     langs: gr.CheckboxGroup
     tags: gr.Dropdown
@@ -32,6 +35,7 @@ class FilterBar:
     articles: gr.Dropdown
     chips: gr.Markdown
     drop: gr.Textbox
+    picked: gr.Textbox
 
     @property
     def inputs(self) -> list[Any]:
@@ -103,8 +107,10 @@ def build_filter_bar() -> FilterBar:
             tags = _many(t("filter_tags"), "filter-tags")
             outlets = _many(t("filter_outlets"), "filter-outlets")
             articles = _many(t("filter_articles"), "filter-articles")
-    drop = gr.Textbox(elem_id="filters-drop", container=False, elem_classes=["wire"])
-    return FilterBar(of_lang, tags, outlets, since, until, articles, chips, drop)
+    drop, picked = (
+        gr.Textbox(elem_id=f"filters-{name}", container=False, elem_classes=["wire"]) for name in ("drop", "picked")
+    )
+    return FilterBar(of_lang, tags, outlets, since, until, articles, chips, drop, picked)
 
 
 def without(filters: Filters, dropped: str) -> Filters:

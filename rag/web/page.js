@@ -94,6 +94,12 @@
     }
   });
 
+  document.addEventListener("input", (event) => {
+    if (event.target instanceof Element && event.target.closest("#filter-from, #filter-to")) {
+      ask.wish("filters-picked", "#");
+    }
+  });
+
   ask.click("button.chip", (chip) => {
     const [, field, index] = chip.id.match(/^chip-(.+)-(\d+)$/);
     ask.wish("filters-drop", `${field} ${index} #`);
