@@ -37,7 +37,7 @@ chat: install ## ingest articles/ and serve page and API on http://127.0.0.1:786
 # The browser tests drive the Chromium of the machine; where there is none, Playwright fetches its own.
 test: $(VENV)/.tests ## install what the tests need and run them all, the browser tests included
 	@command -v chromium chromium-browser google-chrome >/dev/null || $(BIN)/playwright install chromium
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/test_quality.py tests rag eval # longest first
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder tests/test_quality.py tests rag eval # longest first
 
 lint: $(VENV)/.tests ## check style and formatting
 	$(BIN)/ruff check $(SOURCES)
