@@ -110,6 +110,8 @@ class E5Encoder:
         options.intra_op_num_threads = THREADS
         # A thread that spins while it waits takes a core from whoever else has work.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Where a processor has no 8-bit dot products (VNNI), sums of two products overflow 16 bits unless this is set.
+        options.add_session_config_entry("session.x64quantprecision", "1")
         options.log_severity_level = 3
         return ort.InferenceSession(build(self._weights), options, providers=["CPUExecutionProvider"])
 
