@@ -21,7 +21,8 @@ from rag.assistant import Assistant
 from rag.errors import ForeignArticleError, LibraryError, LockedError, UnknownArticleError
 from rag.library import Added
 from rag.web.errors import ApiError
-from rag.web.schemas import ArticleRemoved, ErrorBody, IngestRequest, IngestResults
+from rag.web.openapi import ARTICLES, WITH_BODY, errors, example
+from rag.web.schemas import ArticleRemoved, IngestRequest, IngestResults
 from rag.web.security import comes_from_another_site
 
 RETRY_SECONDS = 5
@@ -41,25 +42,21 @@ _BODY = {
         },
     }
 }
-_CONFLICT: dict[int | str, dict[str, Any]] = {
-    403: {"model": ErrorBody, "description": "A page of another site sent it"},
-    404: {"model": ErrorBody, "description": "There is no such article"},
-    409: {"model": ErrorBody, "description": "The article is from another folder; it can be removed there alone"},
-}
 
 
 def library_routes(assistant: Assistant, *, max_files: int) -> APIRouter:
     """The routes, to be included under ``/api``."""
-    router = APIRouter(dependencies=[Depends(_refuse_other_sites)])
+    router = APIRouter(tags=[ARTICLES], dependencies=[Depends(_refuse_other_sites)])
 
     # It reads the body itself: FastAPI would take in all of it before the key is looked at.
     @router.post(
         "/ingest",
         response_model=IngestResults,
+        summary="Add articles",
         openapi_extra=_BODY,
-        responses={403: _CONFLICT[403]},
+        responses=example("ingested", meaning="What happened to each file") | errors(*WITH_BODY),
     )
-    async def ingest(request: Request) -> Response:
+    async def add_articles(request: Request) -> Response:
         """Add articles: files as `multipart/form-data`, zip archives among them, or one text as JSON with a `name`.
 
         They can be searched at once. Each file has a result of its own, in `results`: what happened, and why one was
@@ -77,8 +74,13 @@ def library_routes(assistant: Assistant, *, max_files: int) -> APIRouter:
         results = [asdict(result) for result in added]
         return JSONResponse({"results": results, "articles": health.articles, "passages": health.passages})
 
-    @router.delete("/articles/{article_id}", response_model=ArticleRemoved, responses=_CONFLICT)
-    def remove(article_id: str) -> Response:
+    @router.delete(
+        "/articles/{article_id}",
+        response_model=ArticleRemoved,
+        summary="Remove an article",
+        responses=example("removed", meaning="It is removed") | errors(404, 409, 422),
+    )
+    def remove_article(article_id: str) -> Response:
         """Remove an article. Its file is kept in the data folder of the server, under `removed`."""
         try:
             kept = assistant.remove(article_id)
