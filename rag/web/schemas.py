@@ -85,9 +85,12 @@ class QuestionIn(Request):
     """A question, and how to answer it."""
 
     question: Annotated[Text, Field(description="in Chinese, English or German; the answer is in its language")]
-    history: Annotated[
-        list[TurnIn], Field(max_length=MAX_TURNS, description="what was said before, oldest first, for a follow-up")
-    ] | None = None
+    history: (
+        Annotated[
+            list[TurnIn], Field(max_length=MAX_TURNS, description="what was said before, oldest first, for a follow-up")
+        ]
+        | None
+    ) = None
     filters: FiltersIn | None = None
     top_k: Annotated[int, Field(ge=1, le=MAX_TOP_K, description="how many passages an answer may use")] = 8
     include_qa: Annotated[bool, Field(description="use the articles' own questions and answers")] = True

@@ -25,7 +25,9 @@ def _quote(citation: Citation) -> str:
 
 def results_text(found: Sequence[Passage]) -> str:
     """The passages, numbered, each with its source above it."""
-    return "\n\n".join(f"[{number}] {_result(passage)}" for number, passage in enumerate(found, 1)) or "no passage found"
+    return (
+        "\n\n".join(f"[{number}] {_result(passage)}" for number, passage in enumerate(found, 1)) or "no passage found"
+    )
 
 
 def _result(passage: Passage) -> str:

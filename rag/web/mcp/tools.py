@@ -93,9 +93,7 @@ class Tools:
         raise MCPError(INVALID_PARAMS, f"there is no tool {params.name!r} here, but ask and search")
 
     async def _ask(self, context: _Context, request: QuestionIn) -> CallToolResult:
-        await to_thread.run_sync(
-            check_question, self._assistant, request.question, request.answerer, self._max_chars
-        )
+        await to_thread.run_sync(check_question, self._assistant, request.question, request.answerer, self._max_chars)
         how = asked(request)
         await to_thread.run_sync(self._check_filters, how["filters"])
 
