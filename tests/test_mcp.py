@@ -13,8 +13,8 @@ import pytest
 from fastapi.testclient import TestClient
 from mcp import Client
 from mcp_types import CallToolResult, Tool
-from serving import serve
 from test_model_answers import LINKS, QUESTIONS, ingested, product_at
+from test_streaming import serve
 from web_fakes import HandMadeAssistant, make_citation, make_passage
 
 from rag.types import LANGS, Found, Lang, Update

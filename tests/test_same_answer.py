@@ -16,7 +16,6 @@ from fastapi.testclient import TestClient
 from mcp import Client
 from mcp_types import CallToolResult, TextContent
 from model_server import DIE, Given, Request, Streamed, prompt_of, refuse, said
-from serving import serve
 from test_model_answers import (
     DOUBTFUL,
     FOLLOW_UPS,
@@ -34,6 +33,7 @@ from test_model_answers import (
     running_product,
     writing,
 )
+from test_streaming import serve
 
 from rag.answering.prompts import NOTHING, note
 from rag.assistant import Assistant
