@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from rag.assistant import Assistant
 from rag.types import Answer, AnswererName, Found, Said, Update
 from rag.web.errors import ApiError, describe
-from rag.web.openapi import ANSWERS, WITH_BODY, errors, example
+from rag.web.openapi import ANSWERS, LINKS, WITH_BODY, errors, example
 from rag.web.schemas import AskRequest, QuestionIn, SearchRequest, SearchResults
 from rag.web.streaming import GONE, EventStream, Make, updates, while_connected
 
@@ -30,7 +30,7 @@ def ask_routes(assistant: Assistant, max_question_chars: int) -> APIRouter:
         "/ask",
         response_model=Answer,
         summary="Ask a question",
-        responses=example("answer", "refusal", events="events", meaning="The answer, or a refusal"),
+        responses=example("answer", "refusal", events="events", links=LINKS, meaning="The answer, or a refusal"),
     )
     async def ask(http: Request, request: AskRequest) -> Response:
         """Answer a question, or refuse in its language: a refusal is an answer too, with `answered` false.

@@ -33,6 +33,21 @@ EVENTS_MEANING = (
     "With `stream`, server-sent events: `passages`, one `sentence` each, and `answer`, the whole as without `stream`. "
     "When it fails on the way, the last event is `error`, with the body that errors have."
 )
+# What can be done with an answer: its id goes into other routes.
+LINKS = {
+    "open": {"operationId": "get_answer", "parameters": {"answer_id": "$response.body#/id"}},
+    "rate": {"operationId": "rate_answer", "requestBody": {"answer_id": "$response.body#/id", "rating": "up"}},
+}
+EVENT = {
+    "title": "Event",
+    "type": "object",
+    "description": EVENTS_MEANING,
+    "properties": {
+        "event": {"enum": ["passages", "sentence", "answer", "error"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+}
 # What goes wrong, what it means, and a message as it is sent.
 _MEANINGS: dict[int, tuple[ErrorType, str, str, str | None]] = {
     400: ("bad_request", "The body is not JSON", "the body is not valid JSON: Expecting value", None),
@@ -82,14 +97,16 @@ def _error(status: int) -> dict[str, Any]:
     return {"model": ErrorBody, "description": meaning, "content": {"application/json": {"example": example}}}
 
 
-def example(*names: str, events: str | None = None, meaning: str = "Done") -> Responses:
-    """Recorded responses of success by their names; ``events`` names a recorded stream."""
+def example(
+    *names: str, events: str | None = None, links: dict[str, Any] | None = None, meaning: str = "Done"
+) -> Responses:
+    """Recorded responses of success by their names; ``events`` names a recorded stream, ``links`` what can follow."""
     recorded = {name: {"value": recording().get(name)} for name in names}
     content: dict[str, Any] = {"application/json": {"examples": recorded}}
     if events:
-        stream = {"schema": {"type": "string", "description": EVENTS_MEANING}, "example": recording().get(events)}
+        stream = {"schema": EVENT, "example": recording().get(events)}
         content["text/event-stream"] = stream
-    return {200: {"description": meaning, "content": content}}
+    return {200: {"description": meaning, "content": content} | ({"links": links} if links else {})}
 
 
 @lru_cache(maxsize=1)

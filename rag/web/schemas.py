@@ -38,8 +38,13 @@ def _iso_date(value: str) -> str:
 Text = Annotated[str, Field(max_length=MAX_CHARS)]
 Said = Annotated[str, Field(max_length=MAX_SAID_CHARS)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Names = Annotated[list[Name], BeforeValidator(_as_list), Field(max_length=100)]
-IsoDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_iso_date)]
+_NameList = Annotated[list[Name], Field(max_length=100)]
+Names = Annotated[_NameList, BeforeValidator(_as_list, json_schema_input_type=Name | _NameList)]
+_LangList = Annotated[list[Lang], Field(max_length=3)]
+Langs = Annotated[_LangList, BeforeValidator(_as_list, json_schema_input_type=Lang | _LangList)]
+IsoDate = Annotated[
+    str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", json_schema_extra={"format": "date"}), AfterValidator(_iso_date)
+]
 
 
 class Request(BaseModel):
@@ -51,12 +56,12 @@ class Request(BaseModel):
 class FiltersIn(Request):
     """Which articles may be used; what is left out does not restrict. One value may do without its list."""
 
-    lang: Annotated[list[Lang], BeforeValidator(_as_list), Field(max_length=3, description="of the article")] = []
+    lang: Annotated[Langs, Field(description="of the article")] = []
     tags: Annotated[Names, Field(description="one of them, as the articles have it")] = []
     authors: Annotated[Names, Field(description="one of them, as the articles have it")] = []
     date_from: Annotated[IsoDate | None, Field(description="first day, inclusive")] = None
     date_to: Annotated[IsoDate | None, Field(description="last day, inclusive")] = None
-    article_ids: Names = []
+    article_ids: Annotated[Names, Field(description="these articles alone")] = []
 
     def to_filters(self) -> Filters:
         """The same as a value of the core."""
