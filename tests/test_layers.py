@@ -36,8 +36,8 @@ ROWS = [
     {"rag.engine", "rag.suggesting"},
     {"rag.assistant"},
     {"rag.assembly"},
-    {"rag.web"},
-    {"ingest", "chat_app", "eval"},
+    {"rag.web", "rag.terminal"},
+    {"rag.__main__", "ingest", "chat_app", "eval"},
 ]
 ROOMS = ("rag.web", "rag.e5", "rag.chat", "rag.support", "rag.conversation")  # packages of one row
 WEB = {"fastapi", "starlette", "gradio", "uvicorn"}

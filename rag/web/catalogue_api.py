@@ -11,6 +11,7 @@ from itertools import dropwhile
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -28,6 +29,7 @@ _ETAG = {"ETag": {"description": "For If-None-Match next time", "schema": {"type
 _UNCHANGED: Responses = {304: {"description": "Nothing has changed since the ETag in If-None-Match"}}
 
 _Place = tuple[str, str, str]  # date or nothing, start of the title, id: where in the list an article stands
+_PLACE: TypeAdapter[_Place] = TypeAdapter(_Place, config={"strict": True})
 
 
 def catalogue_routes(assistant: Assistant) -> APIRouter:
@@ -99,19 +101,16 @@ def _place(one: ArticleSummary) -> _Place:
 
 
 def _cursor(one: ArticleSummary) -> str:
-    packed = json.dumps(_place(one), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    packed = json.dumps(_place(one), ensure_ascii=False, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(packed).decode("ascii").rstrip("=")
 
 
 def _read_cursor(cursor: str) -> _Place:
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        date, title, article_id = json.loads(packed.decode("utf-8", "surrogatepass"))
-        if not all(isinstance(part, str) for part in (date, title, article_id)):
-            raise ValueError("not three texts")
-    except (ValueError, TypeError, RecursionError) as error:
+        return _PLACE.validate_json(packed)
+    except ValueError as error:  # pydantic's errors are values'
         raise ApiError(422, "cursor: this is no `next` of a page; leave it out to begin anew", "cursor") from error
-    return date, title, article_id
 
 
 # --- What a client knows already ----------------------------------------------------------------------------

@@ -1,0 +1,24 @@
+"""The commands ``python -m rag …``. Each brings its options and what it does; the rest is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rag import terminal
+
+COMMANDS = (terminal.add_ask, terminal.add_search)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; the exit code is that of the command, 2 when nothing could be done."""
+    parser = argparse.ArgumentParser(prog="python -m rag", description="Ask the articles from a terminal.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for add in COMMANDS:
+        add(commands)
+    args = parser.parse_args(argv)
+    return int(args.run(args))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
