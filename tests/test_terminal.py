@@ -96,7 +96,7 @@ def test_a_search_shows_passages(data: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_filters_restrict(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["search", "Seilbahn", "--json", "--data-dir", data]
+    arguments = ["search", "Seilbahn", "--json", "--data-dir", str(data)]
     for filters, dates in ((["--from", "2024-01-01"], {"2024-03-04"}), (["--to", "2021-12-31"], {"2021-05-20"})):
         found = json.loads(run(capsys, *arguments, *filters)[1])["results"]
         assert {one["date"] for one in found} == dates
