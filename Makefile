@@ -58,7 +58,7 @@ BENCH ?= ../shared/bench
 SETS := xquad-en xquad-de xquad-zh clapnq mixed parallel parts crowding samples
 WITH = --questions $(1)/questions.jsonl --questions $(1)/questions_unanswerable.jsonl
 EVAL := $(BIN)/python -m eval
-quality: install ## print the figures of docs/quality.md anew and write them there (about half an hour)
+quality: $(VENV)/.tests ## print the figures of docs/quality.md anew and write them there (about half an hour)
 	for lang in en de zh; do \
 		$(EVAL) import squad $(BENCH)/raw/xquad.$$lang.json --lang $$lang --out build/xquad-$$lang && \
 		$(EVAL) run --baseline --articles build/xquad-$$lang/articles --questions build/xquad-$$lang/questions.jsonl \
@@ -75,6 +75,7 @@ quality: install ## print the figures of docs/quality.md anew and write them the
 		$(call WITH,$(BENCH)/xquad/parallel)
 	$(EVAL) run --baseline --articles articles --out runs/samples
 	$(BIN)/python docs/figures.py $(SETS:%=runs/%)
+	PYTHONPATH=. $(BIN)/python tests/test_quality.py
 
 claims: install ## print which claims the gate keeps into the documents (a few minutes)
 	$(BIN)/python docs/gate.py

@@ -189,6 +189,7 @@ def test_a_script_is_sent_each_word_once() -> None:
 def test_a_conversation_as_long_as_the_script_gives_back_is_taken(browser: Browser, path: str) -> None:
     most = re.search(r"MOST_AT_ONCE = ([\d_]+)", JAVASCRIPT["conversations.js"])
     assert most
-    given = json.dumps({"fn_index": -1, "data": ["1\n" + "猫" * int(most[1])]}, ensure_ascii=False).encode()
+    data = ["1\n" + "猫" * int(most[1])]
+    given = json.dumps({"fn_index": -1, "session_hash": "of a page", "data": data}, ensure_ascii=False).encode()
     with pytest.raises(KeyError, match="-1"):  # it was read, and such a function there is not
         browser.fetch(path, "POST", content=given, headers={"content-type": "application/json"})

@@ -245,8 +245,9 @@ def check_page(steps: list[tuple[str, str]], answer: Answer, case: Case) -> None
     assert without_id(steps[-1][1]) == without_id(render_sources(answer, anchor, lang))
     final = sentences_in(shown[-1])
     assert len(final) == len(answer.sentences)
-    on_the_way = [sentences_in(html) for html in shown[:-1] if "going-on" in html]
-    assert on_the_way == [final[: number + 1] for number in range(len(final))]
+    # Sentences that come shortly after each other are shown together, so not each has a step of its own.
+    for told in (sentences_in(html) for html in shown[:-1] if "going-on" in html):
+        assert told == final[: len(told)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.lang}-{case.name}")

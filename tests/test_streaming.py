@@ -8,32 +8,16 @@ import socket
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
-from queue import Queue
 
 import pytest
+from browsing import served
 from fastapi import FastAPI
 from web_fakes import make_answer
 
 from rag.types import Answer, Found, Update
-from rag.web.server import Server, bind
 from rag.web.streaming import EventStream, updates
 
 SOON = 2.0  # seconds in which an upstream call must end
-
-
-@contextmanager
-def serve(api: FastAPI) -> Iterator[str]:
-    """An app on a free port of loopback."""
-    ready: Queue[str] = Queue()
-    server = Server(api, ready.put, lambda _: None)
-    with bind("127.0.0.1", 0) as bound:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-        thread.start()
-        try:
-            yield ready.get(timeout=60)
-        finally:
-            server.should_exit = True
-            thread.join(20)
 
 
 @contextmanager
@@ -184,7 +168,7 @@ def site(upstream: Upstream) -> Iterator[str]:
 
     api.post("/waits")(lambda: stream(upstream.waits))
     api.post("/floods")(lambda: stream(upstream.floods))
-    with serve(api) as address:
+    with served(api) as address:
         yield address
 
 
