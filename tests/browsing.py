@@ -66,7 +66,7 @@ def watch() -> Iterator[Watch]:
 
 
 @contextmanager
-def served(api: FastAPI, leave: Callable[[FastAPI], None] = lambda _: None, port: int = 0) -> Iterator[str]:
+def serving(api: FastAPI, leave: Callable[[FastAPI], None] = lambda _: None, port: int = 0) -> Iterator[str]:
     """The address of an app on a port of loopback (0: a free one), as long as it is served."""
     ready: Queue[str] = Queue()
     server = Server(api, ready.put, leave)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Watch, served
+from browsing import Watch, serving
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from web_fakes import HandMadeAssistant
 
@@ -31,7 +31,7 @@ def serve(assistant: Assistant, runs: Path, port: int = 0) -> Iterator[str]:
     """The whole app on a port (0: a free one), as ``chat_app.py`` serves it."""
     api = create_api(assistant, max_question_chars=LIMIT)
     mount(api, build_chat(assistant, runs=runs, max_question_chars=LIMIT), runs=runs)
-    with served(api, end_streams, port) as address:
+    with serving(api, end_streams, port) as address:
         yield address
 
 

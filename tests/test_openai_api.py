@@ -13,9 +13,10 @@ from typing import Any
 import httpx2
 import openai
 import pytest
+from browsing import serving
 from markdown_it import MarkdownIt
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from test_streaming import SOON, posted, serve
+from test_streaming import SOON, posted
 from web_fakes import QUOTE, REFUSALS, HandMadeAssistant, make_answer, make_citation, make_passage, make_refusal
 
 from rag.errors import ChatModelError
@@ -98,7 +99,7 @@ class ToldAssistant(HandMadeAssistant):
 @pytest.fixture(scope="module")
 def served() -> Iterator[tuple[ToldAssistant, str]]:
     assistant = ToldAssistant()
-    with serve(create_api(assistant, max_question_chars=100)) as address:
+    with serving(create_api(assistant, max_question_chars=100)) as address:
         yield assistant, address
 
 
@@ -183,7 +184,7 @@ def test_an_unknown_model_is_not_found(client: openai.OpenAI) -> None:
 
 def test_a_chat_model_is_one_more_way_to_answer() -> None:
     assistant = ToldAssistant("smollm")
-    with serve(create_api(assistant)) as site, connect(site) as client:
+    with serving(create_api(assistant)) as site, connect(site) as client:
         assert [model.id for model in client.models.list()] == ["articles", "articles-extractive", "articles-llm"]
         for model in client.models.list():
             assert ask(client, "Who?", model=model.id).model == model.id
@@ -533,7 +534,7 @@ def test_the_other_routes_keep_their_errors(site: str) -> None:
 
 @pytest.fixture(scope="module")
 def locked() -> Iterator[str]:
-    with serve(create_api(ToldAssistant(), api_keys=KEYS)) as address:
+    with serving(create_api(ToldAssistant(), api_keys=KEYS)) as address:
         yield address
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 
 import pytest
-from browsing import served
+from browsing import serving
 from fastapi import FastAPI
 from web_fakes import make_answer
 
@@ -168,7 +168,7 @@ def site(upstream: Upstream) -> Iterator[str]:
 
     api.post("/waits")(lambda: stream(upstream.waits))
     api.post("/floods")(lambda: stream(upstream.floods))
-    with served(api) as address:
+    with serving(api) as address:
         yield address
 
 
