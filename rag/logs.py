@@ -29,14 +29,28 @@ def configure(form: Format = "plain", level: Level = "info", stream: TextIO | No
 
     Libraries are never asked for more: at their lowest levels they log whole requests.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _Handler(stream)
     shown = _Json() if form == "json" else _Plain()
     shown.all_told = level == "debug"
     handler.setFormatter(shown)
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [*(one for one in root.handlers if not isinstance(one, _Handler)), handler]
     root.setLevel(logging.WARNING)
     logging.getLogger(_OWN).setLevel(level.upper())
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes to a stream, or to whatever is standard error at the time."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        super().__init__(stream)
+        self._follows = stream is None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        if self._follows:
+            self.stream = sys.stderr
+        super().emit(record)
 
 
 class _Quiet(logging.Formatter):
