@@ -81,7 +81,7 @@ class Received:
         if not self.answered:
             raise failures.no_reply()
         if self.refusal or self.finish == "content_filter":
-            raise ReplyError(failures.refusal(self.refusal), self.text)
+            raise ReplyError(failures.refusal(self.refusal), self.text, words=failures.shown(self.refusal))
         if self.finish is None:
             why = "its server ended before the reply did; ask again, or look into the server's log"
             raise ReplyError(f"{model} was cut off: {why}", self.text, by_server=True)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import logging
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
 from threading import Event
-from typing import Annotated, Any
+from typing import Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, FastAPI
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Route
@@ -21,12 +19,14 @@ from starlette.types import Scope
 
 from rag.assistant import Assistant
 from rag.errors import FeedbackError
+from rag.keys import Keyring
 from rag.types import Answer, Found, Health, Said, Update
 from rag.web.articles_api import library_routes
-from rag.web.body_limit import MAX_BODY_BYTES, BodyLimit
+from rag.web.body_limit import MAX_BODY_BYTES
+from rag.web.callers import note
 from rag.web.errors import ApiError, describe, install_handlers
 from rag.web.openai.api import openai_routes
-from rag.web.openai.errors import PREFIX, OpenAIErrors
+from rag.web.openai.errors import PREFIX
 from rag.web.reference import render_reference
 from rag.web.schemas import (
     ArticleDetail,
@@ -38,9 +38,9 @@ from rag.web.schemas import (
     SearchRequest,
     SearchResults,
 )
-from rag.web.security import SecurityHeaders
 from rag.web.streaming import GONE, EventStream, Make, updates, while_connected
 from rag.web.upload_door import UPLOAD_PATH
+from rag.web.wall import Access, surround
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,9 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         401: "The key is missing or wrong",
         413: "The body is too large",
         422: "A field is wrong; the error names it",
+        429: "Too many requests; the header Retry-After says in how many seconds to come again",
         503: "It cannot be done right now, e.g. because the articles cannot be searched",
+        504: "It took longer than the limit of this server",
     }.items()
 }
 
@@ -70,11 +72,12 @@ def create_api(
     assistant: Assistant,
     *,
     api_keys: Sequence[str] = (),
+    access: Access | None = None,
     max_question_chars: int = 2000,
     max_upload_mb: int = 50,
     max_upload_files: int = 200,
 ) -> FastAPI:
-    """The API over an assistant. With ``api_keys``, ``/api`` and ``/v1`` need one as a bearer token."""
+    """The API over an assistant. ``access`` says who may come in; ``api_keys`` is short for one with these keys."""
     app = FastAPI(
         title=TITLE,
         version=API_VERSION,
@@ -83,38 +86,16 @@ def create_api(
         redoc_url=None,
     )
     upload = max_upload_mb * 2**20 + MAX_BODY_BYTES  # for what a form puts around its files
-    app.add_middleware(BodyLimit, larger=dict.fromkeys(UPLOADS, upload) | EVENTS | EXPORTS)
-    app.add_middleware(OpenAIErrors)
-    app.add_middleware(SecurityHeaders)
+    larger = dict.fromkeys(UPLOADS, upload) | EVENTS | EXPORTS
+    surround(app, access or Access(Keyring(api_keys)), larger_bodies=larger)
     install_handlers(app)
     app.include_router(_open_routes(app, assistant))
-    app.include_router(_api_routes(assistant, max_question_chars), prefix="/api", dependencies=_key_check(api_keys))
+    app.include_router(_api_routes(assistant, max_question_chars), prefix="/api")
     changing = library_routes(assistant, max_files=max_upload_files)
-    app.include_router(changing, prefix="/api", responses=_ERRORS, dependencies=_key_check(api_keys))
-    app.include_router(openai_routes(assistant, max_question_chars), prefix=PREFIX, dependencies=_key_check(api_keys))
+    app.include_router(changing, prefix="/api", responses=_ERRORS)
+    app.include_router(openai_routes(assistant, max_question_chars), prefix=PREFIX)
     _refuse_unknown_routes(app)
     return app
-
-
-def _key_check(api_keys: Sequence[str]) -> list[Any]:
-    if not api_keys:
-        return []
-    known = [key.encode() for key in api_keys]
-
-    def check(
-        given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
-    ) -> None:
-        token = given.credentials.encode("latin-1") if given else b""  # headers are decoded so; the bytes again
-        # All keys are compared before any result is used, so that time tells nothing about which one matched.
-        matches = [hmac.compare_digest(token, key) for key in known]
-        if not any(matches):
-            raise ApiError(
-                401,
-                "send a valid key in the header Authorization: Bearer <key>",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-
-    return [Depends(check)]
 
 
 def _open_routes(app: FastAPI, assistant: Assistant) -> APIRouter:
@@ -202,8 +183,9 @@ def _api_routes(assistant: Assistant, max_question_chars: int) -> APIRouter:
         response_model=FeedbackKept,
         responses={404: {"model": ErrorBody, "description": "No answer with this id is kept"}},
     )
-    def feedback(request: FeedbackRequest) -> Response:
+    def feedback(http: Request, request: FeedbackRequest) -> Response:
         """Say whether an answer is right, and if not, what is. It is kept on the server and can become a test."""
+        note(http.scope, answer_id=request.answer_id, rating=request.rating)
         assistant.rate(request.answer_id, request.rating, request.comment, request.correct_answer)
         return JSONResponse({"answer_id": request.answer_id, "rating": request.rating})
 

@@ -198,7 +198,9 @@ ErrorType = Literal[
     "conflict",
     "too_large",
     "invalid",
+    "rate_limited",
     "unavailable",
+    "timeout",
     "internal",
 ]
 

@@ -33,7 +33,9 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         401: "The key is missing or wrong",
         404: "There is no such model",
         413: "The body is too large",
+        429: "Too many requests; the header Retry-After says in how many seconds to come again",
         503: "It cannot be done right now, e.g. because the articles cannot be searched",
+        504: "It took longer than the limit of this server",
     }.items()
 }
 _HAN = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")

@@ -9,11 +9,15 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from rag.web.callers import OPENAI as PREFIX
+from rag.web.callers import is_below, path_of
 from rag.web.schemas import ErrorBody
 
-PREFIX = "/v1"
+__all__ = ["PREFIX", "OpenAIErrors", "error_event", "openai_error"]
+
 _STATUS = {422: 400}  # OpenAI's servers know no 422, and clients look for the 400
-_CODES = {"unauthorized": "invalid_api_key"}
+_CODES = {"unauthorized": "invalid_api_key", "rate_limited": "rate_limit_exceeded"}
+_KINDS = {"rate_limited": "rate_limit_error", **dict.fromkeys(("unavailable", "timeout", "internal"), "server_error")}
 
 
 def openai_error(error: dict[str, Any]) -> dict[str, Any]:
@@ -23,10 +27,9 @@ def openai_error(error: dict[str, Any]) -> dict[str, Any]:
     {'message': 'n: too many', 'type': 'invalid_request_error', 'param': 'n', 'code': 'invalid'}
     """
     kind, field = error["type"], error["field"]
-    by_us = kind in ("unavailable", "internal")
     return {
         "message": error["message"],
-        "type": "server_error" if by_us else "invalid_request_error",
+        "type": _KINDS.get(kind, "invalid_request_error"),
         "param": field,
         "code": "model_not_found" if (kind, field) == ("not_found", "model") else _CODES.get(kind, kind),
     }
@@ -45,7 +48,7 @@ class OpenAIErrors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] == "http" and f"{scope['path']}/".startswith(f"{PREFIX}/"):
+        if scope["type"] == "http" and is_below(path_of(scope), PREFIX):
             send = _Reshaped(send)
         await self.app(scope, receive, send)
 
