@@ -16,11 +16,12 @@ import pytest
 from markdown_it import MarkdownIt
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from test_streaming import SOON, posted, serve
-from web_fakes import QUOTE, REFUSALS, HandMadeAssistant, make_answer, make_citation, make_passage, make_refusal
+from web_fakes import QUOTE, TEXT, REFUSALS, HandMadeAssistant, make_answer, make_citation, make_passage, make_refusal
 
 from rag.errors import ChatModelError
 from rag.types import Answer, AnswererName, Disagreement, Found, Health, Said, Sentence, Turn, Update, Usage
 from rag.web.api import create_api
+from rag.web.openai.models import ways
 
 TITLES = {"Von Katzen & Hunden", "Scale raises $1bn", "融资"}
 URL = "https://www.example.org/cats?a=1&b=2"
@@ -168,7 +169,7 @@ def links(markdown: str) -> set[str]:
 
 
 def test_the_models_are_listed(client: openai.OpenAI) -> None:
-    assert [model.id for model in client.models.list()] == ["articles", "articles-extractive"]
+    assert [model.id for model in client.models.list()] == ["articles", "articles-extractive", "articles-plain"]
     assert client.models.retrieve("articles").owned_by == "ask-the-articles"
 
 
@@ -182,16 +183,19 @@ def test_an_unknown_model_is_not_found(client: openai.OpenAI) -> None:
 
 
 def test_a_chat_model_is_one_more_way_to_answer() -> None:
-    assistant = ToldAssistant("smollm")
+    assistant = ToldAssistant("org/smol:latest")
+    answering = ["articles", "articles-extractive", "articles-org/smol:latest"]
     with serve(create_api(assistant)) as site, connect(site) as client:
-        assert [model.id for model in client.models.list()] == ["articles", "articles-extractive", "articles-llm"]
-        for model in client.models.list():
-            assert ask(client, "Who?", model=model.id).model == model.id
+        assert [model.id for model in client.models.list()] == [*answering, "articles-plain"]
+        for name in answering:
+            assert client.models.retrieve(name).id == name
+            assert ask(client, "Who?", model=name).model == name
     assert [asked["answerer"] for asked in assistant.asked] == [None, "extractive", "llm"]
 
 
 # --- Answers ------------------------------------------------------------------------------------------------
 
+WHOLE = {"articles": {"answer": True}}
 CONTENTS = {
     "Was fraß die Katze?": (
         f"Die Katze fraß 3 Mäuse [1]({URL}).\n\n**Quellen**\n\n"
@@ -236,20 +240,47 @@ def test_annotations_say_where_the_links_are_in_code_points(client: openai.OpenA
         assert {annotation.url_citation.title for annotation in message.annotations} <= TITLES
 
 
+@pytest.mark.parametrize("name", ["extractive", "plain"])
+def test_no_name_of_a_chat_model_takes_that_of_another_way(name: str) -> None:
+    known = ways(ToldAssistant(name))
+    assert list(known) == ["articles", "articles-extractive", "articles-plain"]
+    assert known == ways(ToldAssistant())
+
+
 def test_links_and_quotes_stand_in_the_order_of_their_numbers(client: openai.OpenAI) -> None:
     beside = extra(ask(client, "Who raised it?"))
     assert beside["citations"] == [URL, "", URL]
-    assert beside["search_results"][1] == {"title": "No link", "url": "", "date": "2024-05-21", "snippet": QUOTE}
+    assert beside["search_results"][1] == {
+        "title": "No link",
+        "url": "",
+        "date": "2024-05-21",
+        "snippet": QUOTE,
+        "passage_id": "p2",
+        "article_id": "other",
+        "start": TEXT.index(QUOTE),
+        "end": TEXT.index(QUOTE) + len(QUOTE),
+    }
     assert beside["search_results"][2]["snippet"] == "It is valued at $14bn."
 
 
 def test_the_whole_answer_is_that_of_the_other_route(client: openai.OpenAI, site: str) -> None:
-    beside = extra(ask(client, "Who raised it?"))
+    beside = extra(ask(client, "Who raised it?", extra_body=WHOLE))
     other = httpx2.post(f"{site}/api/ask", json={"question": "Who raised it?"}).json()
-    finish = chunks(client, "Who raised it?")[-1]
+    finish = chunks(client, "Who raised it?", extra_body=WHOLE)[-1]
     assert beside["answer_id"] != other["id"] != extra(finish)["answer_id"]
     for given in (beside, extra(finish)):
         assert given["articles"] == other | {"id": given["answer_id"]}
+    assert "articles" not in extra(ask(client, "Who raised it?"))
+    assert "articles" not in extra(chunks(client, "Who raised it?")[-1])
+
+
+def test_the_list_of_sources_can_be_left_out(client: openai.OpenAI) -> None:
+    for question in ("Who raised it?", "筹集了多少？"):
+        without = {"articles": {"source_list": False}}
+        completion = ask(client, question, extra_body=without)
+        assert content_of(completion) == CONTENTS[question].split("\n\n**")[0]
+        assert completion.choices[0].message.annotations == ask(client, question).choices[0].message.annotations
+        assert deltas(chunks(client, question, extra_body=without)) == content_of(completion)
 
 
 def test_tokens_are_those_of_the_model_or_an_estimate(client: openai.OpenAI) -> None:
@@ -411,6 +442,15 @@ IMAGE = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}]
     [
         ({"n": 2}, "n"),
         ({"n": "1"}, "n"),
+        ({"n": 0}, "n"),
+        ({"function_call": {"name": "f"}}, "function_call"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_completion_tokens": "9"}, "max_completion_tokens"),
+        ({"stop": 7}, "stop"),
+        ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
+        ({"stop": [""]}, "stop.0"),
+        ({"articles": True}, "articles"),
+        ({"articles": {"sources": False}}, "articles.sources"),
         ({"tool_choice": "required"}, "tool_choice"),
         ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
@@ -631,7 +671,7 @@ def test_nothing_in_a_link_ends_it(
 
 def test_the_passages_found_are_not_sent(client: openai.OpenAI) -> None:
     assert make_passage() in make_answer().passages
-    assert "passages" not in extra(ask(client, "Was fraß die Katze?"))["articles"]
+    assert "passages" not in extra(ask(client, "Was fraß die Katze?", extra_body=WHOLE))["articles"]
 
 
 # --- The product --------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from rag.errors import FeedbackError, QuestionError, RagError, UnknownAnswerError
-from rag.web.schemas import ErrorBody, ErrorType
+from rag.web.schemas import ErrorBody, ErrorDetail, ErrorType
 from rag.web.security import SECURITY_HEADERS
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,11 @@ class ApiError(Exception):
         self.message = message
         self.field = field
         self.headers = headers
+
+    @property
+    def detail(self) -> ErrorDetail:
+        """What its body says."""
+        return ErrorBody.of(_TYPES[self.status], self.message, self.field).error
 
 
 class AsciiJSONResponse(JSONResponse):
