@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,87 +12,22 @@ from typing import Any
 import httpx2
 import openai
 import pytest
+from fastapi.testclient import TestClient
 from markdown_it import MarkdownIt
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai_fakes import ANSWERS, URL, ToldAssistant, ask, chunks, connect, content_of, deltas, extra
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.types import Receive, Scope, Send
 from test_streaming import SOON, posted, serve
-from web_fakes import QUOTE, TEXT, REFUSALS, HandMadeAssistant, make_answer, make_citation, make_passage, make_refusal
+from web_fakes import QUOTE, REFUSALS, TEXT, make_answer, make_citation, make_passage
 
-from rag.errors import ChatModelError
-from rag.types import Answer, AnswererName, Disagreement, Found, Health, Said, Sentence, Turn, Update, Usage
+from rag.types import Disagreement, Sentence, Turn
 from rag.web.api import create_api
+from rag.web.openai.errors import OpenAIErrors
 from rag.web.openai.models import ways
 
 TITLES = {"Von Katzen & Hunden", "Scale raises $1bn", "融资"}
-URL = "https://www.example.org/cats?a=1&b=2"
 KEYS = ("first-key", "zweiter-schlüssel")
 EVIL = "javascript:alert(1)"
-
-
-def english() -> Answer:
-    citations = (
-        make_citation(1, title="Scale raises $1bn", lang="en", quote="Scale raised **$1bn**."),
-        make_citation(2, article_id="other", title="No link", url=None, file="other.md", author=None, lang="en"),
-        make_citation(3, title="Scale raises $1bn", lang="en", quote="It is valued at $14bn."),
-    )
-    sentences = (Sentence("Scale raised $1bn.", (1, 2), 1.0), Sentence("It is valued at $14bn.", (3,), 1.0))
-    told = make_answer("Who?", question_lang="en", sentences=sentences, citations=citations)
-    return replace(told, disagreements=(Disagreement("$1bn", (1, 2)),), note="The model did not answer.")
-
-
-def chinese() -> Answer:
-    sentences = (Sentence("公司筹集了10亿美元。", (1,), 1.0), Sentence("估值翻倍。", (1,), 1.0))
-    citation = make_citation(title="融资", lang="zh", author="财经", quote="公司筹集了10亿美元。")
-    return make_answer("多少？", question_lang="zh", sentences=sentences, citations=(citation,))
-
-
-ANSWERS: dict[str, Answer] = {
-    "Was fraß die Katze?": make_answer(),
-    "Who raised it?": english(),
-    "筹集了多少？": chinese(),
-    "The weather?": make_refusal("The weather?", "en"),
-    "天气怎么样？": make_refusal("天气怎么样？", "zh"),
-    "Wie ist das Wetter?": make_refusal("Wie ist das Wetter?", "de"),
-    "By a model?": make_answer(answerer="llm", model="m", usage=Usage(1, 120, 30)),
-}
-
-
-class ToldAssistant(HandMadeAssistant):
-    """Tells its answers step by step: *wait* waits to be cancelled, *break* fails after a sentence."""
-
-    def __init__(self, model: str | None = None) -> None:
-        super().__init__()
-        self.model = model
-        self.waiting = threading.Event()
-        self.ended = threading.Event()
-
-    def stream(self, question: str, *, cancelled: threading.Event | None = None, **asked: Any) -> Iterator[Update]:
-        told = self.ask(question, **asked)
-        if "first wait" in question:
-            self._wait(cancelled)
-        yield Found(told.passages)
-        for number, sentence in enumerate(told.sentences):
-            if number and "wait" in question:
-                self._wait(cancelled)
-            yield Said(sentence, told.citations)
-        if "break" in question:
-            raise ChatModelError("http://secret-host:9 said no")
-        yield told
-
-    def _wait(self, cancelled: threading.Event | None) -> None:
-        assert cancelled is not None
-        self.waiting.set()
-        try:
-            assert cancelled.wait(20)
-        finally:
-            self.ended.set()
-
-    def _answer(self, question: str, answerer: AnswererName | None) -> Answer:
-        if "fail" in question or "crash" in question:
-            return super()._answer(question, None)
-        return ANSWERS.get(question) or english()
-
-    def health(self) -> Health:
-        return replace(super().health(), model=self.model)
 
 
 @pytest.fixture(scope="module")
@@ -118,41 +52,10 @@ def site(served: tuple[ToldAssistant, str]) -> str:
     return served[1]
 
 
-def connect(site: str, key: str = "any") -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{site}/v1", api_key=key, max_retries=0, timeout=20)
-
-
 @pytest.fixture
 def client(site: str) -> Iterator[openai.OpenAI]:
     with connect(site) as opened:
         yield opened
-
-
-def ask(client: openai.OpenAI, question: str, **more: Any) -> ChatCompletion:
-    messages: Any = [{"role": "user", "content": question}]
-    given = client.chat.completions.create(**{"model": "articles", "messages": messages, **more})
-    assert isinstance(given, ChatCompletion)
-    return given
-
-
-def chunks(client: openai.OpenAI, question: str, **more: Any) -> list[ChatCompletionChunk]:
-    messages: Any = [{"role": "user", "content": question}]
-    return list(client.chat.completions.create(model="articles", messages=messages, stream=True, **more))
-
-
-def content_of(completion: ChatCompletion) -> str:
-    content = completion.choices[0].message.content
-    assert content is not None
-    return content
-
-
-def deltas(told: list[ChatCompletionChunk]) -> str:
-    return "".join(chunk.choices[0].delta.content or "" for chunk in told if chunk.choices)
-
-
-def extra(value: ChatCompletion | ChatCompletionChunk) -> dict[str, Any]:
-    assert value.model_extra is not None
-    return value.model_extra
 
 
 def links(markdown: str) -> set[str]:
@@ -564,6 +467,58 @@ def test_what_is_not_there_is_told_in_the_same_shape(site: str, method: str, pat
     response = httpx2.request(method, f"{site}{path}")
     assert (response.status_code, error(response)["code"]) == (status, code)
     assert ("allow" in response.headers) == (status == 405)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+@pytest.mark.parametrize(
+    ("status", "shown", "kind", "code"),
+    [
+        (401, 401, "invalid_request_error", "invalid_api_key"),
+        (404, 404, "invalid_request_error", None),
+        (405, 405, "invalid_request_error", None),
+        (408, 408, "invalid_request_error", None),
+        (413, 413, "invalid_request_error", None),
+        (422, 400, "invalid_request_error", None),
+        (429, 429, "requests", "rate_limit_exceeded"),
+        (500, 500, "server_error", None),
+        (503, 503, "server_error", None),
+        (504, 504, "server_error", None),
+    ],
+)
+def test_whatever_layer_refuses_its_error_has_the_same_shape(
+    ours: bool, status: int, shown: int, kind: str, code: str | None
+) -> None:
+    words = {"error": {"type": "whatever", "message": "no", "field": "n"}}
+
+    async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = JSONResponse(words, status) if ours else PlainTextResponse("no", status)
+        await refusal(scope, receive, send)
+
+    client = TestClient(OpenAIErrors(refusing))
+    response = client.post("/v1/chat/completions")
+    assert response.status_code == shown
+    assert response.headers["content-type"] == "application/json"
+    told = response.json()["error"]
+    assert set(told) == {"message", "type", "param", "code"}
+    assert (told["type"], told["param"]) == (kind, "n" if ours else None)
+    assert told["code"] == (code or ("whatever" if ours else "error"))
+    assert told["message"] == "no" if ours else len(told["message"]) > 5
+    assert ("retry-after" in response.headers) == (status in (429, 503))
+    assert client.head("/v1/models").content == b""
+    assert client.post("/v2/chat/completions").status_code == status
+
+
+def test_a_time_to_wait_that_is_told_stays() -> None:
+    async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+        await JSONResponse({}, 429, headers={"Retry-After": "7"})(scope, receive, send)
+
+    assert TestClient(OpenAIErrors(refusing)).get("/v1/models").headers["retry-after"] == "7"
+
+
+def test_clients_are_told_when_to_try_again(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.InternalServerError) as caught:
+        ask(client, "fail")
+    assert caught.value.response.headers["retry-after"] == "5"
 
 
 def test_the_other_routes_keep_their_errors(site: str) -> None:

@@ -138,8 +138,9 @@ def _headline(question: str) -> str:
     '这家公司筹集了多少钱'
     """
     title = question.rstrip("?？!！.。 ")
-    if _width(title) <= TITLE_CHARS:
+    if len(title) <= TITLE_CHARS and _width(title) <= TITLE_CHARS:
         return title
+    title = title[:TITLE_CHARS]
     while _width(title) >= TITLE_CHARS:
         title = title[:-1]
     words = title.rsplit(" ", 1)[0] if " " in title else title

@@ -10,7 +10,7 @@ from typing import Literal
 Finish = Literal["stop", "length"]
 
 _HAN = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
-_END_MARKS = re.compile(r"[\s.。!！?？…\"'”’»」』）)]*\Z")  # without which a sentence says the same
+_END_MARKS = re.compile(r"[\s.。!！?？…\"'“”’»«」』）)]*\Z")  # without which a sentence says the same
 
 
 class Cut:

@@ -24,11 +24,11 @@ class Way:
 
 def ways(assistant: Assistant) -> dict[str, Way]:
     """All there are, by the names that clients see."""
-    named = {DEFAULT: Way(), EXTRACTIVE: Way("extractive", writes=False)}
-    plain = {PLAIN: Way(retrieves=False)}
+    known = {DEFAULT: Way(), EXTRACTIVE: Way("extractive", writes=False)}
     model = assistant.health().model
-    writing = {f"{DEFAULT}-{model}": Way("llm")} if model else {}
-    return writing | named | plain if writing.keys() & (named | plain).keys() else named | writing | plain
+    if model and (name := f"{DEFAULT}-{model}") not in (EXTRACTIVE, PLAIN):
+        known[name] = Way("llm")
+    return {**known, PLAIN: Way(retrieves=False)}
 
 
 def find_way(assistant: Assistant, model: str) -> Way:
