@@ -19,7 +19,11 @@ from rag.web.openai.completion import chunk_events, completion
 from rag.web.openai.cutting import Cut
 from rag.web.openai.errors import refusal
 from rag.web.openai.models import find_way, ways
-from rag.web.openai.schemas import ChatRequest, Completion, Model, Models, OpenAIError
+from rag.web.openai.response_schemas import Response as ResponseValue
+from rag.web.openai.response_schemas import ResponsesRequest
+from rag.web.openai.responses import Responding
+from rag.web.openai.responses import refuse_unsupported as refuse_response
+from rag.web.openai.schemas import ChatRequest, Completion, Model, Models, OpenAIError, Wishes
 from rag.web.openai.telling import Telling, Told, answered, written
 from rag.web.streaming import GONE, HEARTBEAT, EventStream, begun, while_connected
 
@@ -67,23 +71,38 @@ def openai_routes(assistant: Assistant, max_question_chars: int) -> APIRouter:
         without the articles, whichever model they are sent to.
         """
         refuse_unsupported(asked)
-        telling = await to_thread.run_sync(_telling, assistant, asked, max_question_chars)
+        cut = Cut(asked.stop or (), asked.most_tokens)
+        telling = await to_thread.run_sync(tell, asked, cut)
         if asked.stream:
             return await respond_streaming(request, telling, lambda told: chunk_events(asked, told))
         return await respond(request, telling, lambda told: completion(asked, told))
 
+    @router.post("/responses", response_model=ResponseValue)
+    async def answer(request: Request, asked: ResponsesRequest) -> Response:
+        """Answer as `/v1/chat/completions` does, in the newer shape.
+
+        With `stream`, events by their names, from `response.created` to `response.completed`. Nothing is stored: the
+        conversation is sent with every question.
+        """
+        refuse_response(asked)
+        telling = await to_thread.run_sync(tell, asked, Cut((), asked.max_output_tokens))
+        responding = Responding(asked)
+        if asked.stream:
+            return await respond_streaming(request, telling, responding.events)
+        return await respond(request, telling, responding.whole)
+
+    def tell(asked: ChatRequest | ResponsesRequest, cut: Cut) -> Telling:
+        """What will be told; nothing is done for it yet."""
+        way, messages = find_way(assistant, asked.model), asked.messages
+        prompt = prompt_of(messages)
+        chore = recognise(prompt)
+        if chore or not way.retrieves:
+            return written(assistant, way, prompt, chore, cut)
+        field = "messages" if isinstance(asked, ChatRequest) else "input"
+        question, history = conversation_of(messages, max_question_chars, field)
+        return answered(assistant, way, question, history, cut, asked.articles or Wishes())
+
     return router
-
-
-def _telling(assistant: Assistant, asked: ChatRequest, max_question_chars: int) -> Telling:
-    """What will be told; nothing is done for it yet."""
-    way, cut, messages = find_way(assistant, asked.model), Cut(asked.stop or (), asked.most_tokens), asked.messages
-    prompt = prompt_of(messages)
-    chore = recognise(prompt)
-    if chore or not way.retrieves:
-        return written(assistant, way, prompt, chore, cut)
-    question, history = conversation_of(messages, max_question_chars)
-    return answered(assistant, way, question, history, cut, asked.wishes)
 
 
 async def respond(request: Request, telling: Telling, to_value: Callable[[Told], dict[str, Any]]) -> Response:

@@ -36,17 +36,16 @@ def prompt_of(messages: Sequence[ChatMessage]) -> list[Message]:
     return [{"role": role, "content": content} for role, content in said if role and content]
 
 
-def conversation_of(messages: Sequence[ChatMessage], max_chars: int) -> tuple[str, list[Turn]]:
-    """The last message of the user, and what was said before it."""
+def conversation_of(messages: Sequence[ChatMessage], max_chars: int, field: str = "messages") -> tuple[str, list[Turn]]:
+    """The last message of the user, and what was said before it. ``field`` is where in the request they were."""
     last = max((at for at, message in enumerate(messages) if message.role == "user"), default=None)
     if last is None:
-        raise ApiError(422, "messages: one of the role user is needed; the last of them is the question", "messages")
-    question = messages[last].content
+        raise ApiError(422, f"{field}: one of the role user is needed; the last of them is the question", field)
+    question, place = messages[last].content, f"{field}.{last}.content"
     if question is None:
-        raise ApiError(422, f"messages.{last}.content: the question is missing", f"messages.{last}.content")
+        raise ApiError(422, f"{place}: the question is missing", place)
     if len(question) > max_chars:
-        reason = f"the question has more than {max_chars} characters; shorten it"
-        raise ApiError(422, f"messages.{last}.content: {reason}", f"messages.{last}.content")
+        raise ApiError(422, f"{place}: the question has more than {max_chars} characters; shorten it", place)
     return question, [turn for message in messages[:last] if (turn := _turn(message))][-MAX_TURNS:]
 
 

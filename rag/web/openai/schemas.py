@@ -18,7 +18,7 @@ WITHOUT_EFFECT = "taken, without effect"
 MAX_STOPS = 4  # as many as OpenAI takes
 
 
-def _as_text(content: object) -> object:
+def as_text(content: object) -> object:
     """The text of a message that comes in parts. Anything else stays, to be refused by its type."""
     if not isinstance(content, list):
         return content
@@ -34,28 +34,30 @@ def _as_text(content: object) -> object:
     return "\n".join(texts)
 
 
-class _Request(BaseModel):
+class Lenient(BaseModel):
+    """A request, or a part of one, that may hold more than we know."""
+
     model_config = ConfigDict(extra="ignore", strict=True)
 
 
-class ChatMessage(_Request):
+class ChatMessage(Lenient):
     """One message. Those of a system, a developer or a tool are taken, without effect on what articles answer."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Annotated[
         Text | None,
-        BeforeValidator(_as_text, json_schema_input_type=str | list[dict[str, Any]] | None),
+        BeforeValidator(as_text, json_schema_input_type=str | list[dict[str, Any]] | None),
         Field(description="a text, or a list of parts of the type text"),
     ] = None
 
 
-class StreamOptions(_Request):
+class StreamOptions(Lenient):
     """What a stream holds besides the answer."""
 
     include_usage: Annotated[bool | None, Field(description="a last chunk with the tokens")] = None
 
 
-class ResponseFormat(_Request):
+class ResponseFormat(Lenient):
     """The form of the reply; text is the only one."""
 
     type: str
@@ -85,7 +87,7 @@ Tokens = Annotated[
 ]
 
 
-class ChatRequest(_Request):
+class ChatRequest(Lenient):
     """A conversation as OpenAI's clients send it. The last message of the user is the question."""
 
     model_config = ConfigDict(
@@ -119,11 +121,6 @@ class ChatRequest(_Request):
     def most_tokens(self) -> int | None:
         """The lower of the two limits."""
         return min(filter(None, (self.max_tokens, self.max_completion_tokens)), default=None)
-
-    @property
-    def wishes(self) -> Wishes:
-        """What is wished for, or what is usual."""
-        return self.articles or Wishes()
 
 
 class Model(BaseModel):
