@@ -252,7 +252,8 @@ def test_a_prompt_and_its_reply_are_bounded() -> None:
             {"role": "tool", "content": "42", "tool_call_id": "1"},
             {"role": "assistant", "content": None},
         ]
-        for limit in ({}, {"max_tokens": 100_000}, {"max_completion_tokens": 7, "max_tokens": 9}):
+        limits: list[Any] = [{}, {"max_tokens": 100_000}, {"max_completion_tokens": 7, "max_tokens": 9}]
+        for limit in limits:
             client.chat.completions.create(model="articles-plain", messages=messages, temperature=2, **limit)
         with pytest.raises(openai.BadRequestError, match="16000 are possible") as caught:
             ask(client, "x" * (MOST_CHARS + 1), model="articles-plain")

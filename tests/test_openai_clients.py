@@ -66,9 +66,8 @@ def told_by(command: list[str], env: dict[str, str] | None = None) -> dict[str, 
 
 
 def langchain(site: str, **settings: Any) -> ChatOpenAI:
-    return ChatOpenAI(
-        model="articles", base_url=f"{site}/v1", api_key="any", max_retries=0, timeout=60, temperature=0.5, **settings
-    )
+    server: dict[str, Any] = {"base_url": f"{site}/v1", "api_key": "any", "max_retries": 0, "timeout": 60}
+    return ChatOpenAI(model="articles", temperature=0.5, **server, **settings)
 
 
 def test_langchain_sees_the_text_with_its_links(site: str, assistant: ToldAssistant, content: str) -> None:

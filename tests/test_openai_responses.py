@@ -68,7 +68,7 @@ def test_a_stream_is_put_together_by_the_client(client: openai.OpenAI, question:
     with client.responses.stream(model="articles", input=question) as stream:
         for number, told in enumerate(stream):
             kinds.append(told.type)
-            assert told.sequence_number == number  # type: ignore[union-attr]
+            assert told.sequence_number == number
             if told.type == "response.output_text.delta":
                 text += told.delta
         final = stream.get_final_response()
