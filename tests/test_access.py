@@ -14,10 +14,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from browsing import serving
 from fastapi.testclient import TestClient
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
-from test_streaming import serve
 from web_fakes import HandMadeAssistant, make_answer
 
 from rag.feedback import FeedbackStore
@@ -192,7 +192,7 @@ def test_on_this_machine_without_keys_one_may_ask_as_often_as_one_likes() -> Non
 def test_so_many_answers_at_once_and_so_many_that_wait() -> None:
     slow = HandMadeAssistant()
     api = create_api(slow, access=Access(answers_at_once=1, answers_waiting=1))
-    with serve(api) as site, ThreadPoolExecutor(3) as pool:
+    with serving(api) as site, ThreadPoolExecutor(3) as pool:
 
         def post(path: str, body: Any, seconds: float = 30) -> Future[httpx2.Response]:
             return pool.submit(httpx2.post, f"{site}{path}", json=body, timeout=seconds)
@@ -238,7 +238,7 @@ def endless() -> Endless:
 
 @pytest.fixture
 def late(endless: Endless) -> Iterator[str]:
-    with serve(create_api(endless, access=Access(request_timeout=1.5))) as site:
+    with serving(create_api(endless, access=Access(request_timeout=1.5))) as site:
         yield site
 
 

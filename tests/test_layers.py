@@ -31,7 +31,7 @@ ROWS = [
     },
     {"rag.dense", "rag.privacy"},
     {"rag.ingestion", "rag.retrieval", "rag.ranking", "rag.answering.extractive"},
-    {"rag.answering.llm"},
+    {"rag.answering.llm", "rag.answering.plain"},
     {"rag.refinement", "rag.library"},
     {"rag.engine", "rag.suggesting"},
     {"rag.assistant"},

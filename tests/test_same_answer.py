@@ -161,7 +161,8 @@ def asked_openai_streaming(client: TestClient, case: Case) -> Told:
 
 def openai_request(case: Case) -> dict[str, Any]:
     model = f"articles-{case.answerer}" if case.answerer else "articles"
-    return {"model": model, "messages": [*turns(case.history), {"role": "user", "content": case.question}]}
+    messages = [*turns(case.history), {"role": "user", "content": case.question}]
+    return {"model": model, "messages": messages, "articles": {"answer": True}}
 
 
 def turns(history: Sequence[Turn]) -> list[dict[str, str]]:

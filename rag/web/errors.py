@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from rag.errors import FeedbackError, QuestionError, RagError, UnknownAnswerError
 from rag.logs import request_id
-from rag.web.schemas import ErrorBody, ErrorType
+from rag.web.schemas import ErrorBody, ErrorDetail, ErrorType
 from rag.web.security import SECURITY_HEADERS
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,11 @@ class ApiError(Exception):
         self.message = message
         self.field = field
         self.headers = headers
+
+    @property
+    def detail(self) -> ErrorDetail:
+        """What its body says."""
+        return ErrorBody.of(_TYPES[self.status], self.message, self.field).error
 
 
 class AsciiJSONResponse(JSONResponse):
