@@ -111,7 +111,7 @@ def front(behind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         assert documented in server
         server = server.replace(documented, here)
     (folder / "nginx.conf").write_text(AROUND.format(server=server))
-    command = [nginx_at, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
+    command: list[str] = [nginx_at, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
     with subprocess.Popen(command) as nginx:
         try:
             wait_for(port, nginx)

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.web.callers import API, GUARDED, MCP, OPENAI, is_below, path_of
-from rag.web.errors import error_response
+from rag.web.errors import ApiError, error_response
 from rag.web.openai.errors import error_event
 from rag.web.schemas import ErrorBody
 from rag.web.upload_door import UPLOAD_PATH
@@ -93,17 +93,17 @@ class _Line:
     async def cut(self, message: str) -> None:
         """Tell the client instead of whatever would come now."""
         self._cut = True
-        body = ErrorBody.of("timeout", message)
         if self._start is None:
             await error_response(504, "timeout", message)(self._scope, self._receive, self._send)
         elif not self._ended:
             last = b""
             if Headers(raw=self._start["headers"]).get("content-type", "").startswith("text/event-stream"):
-                last = _event(path_of(self._scope), body).encode()
+                last = _event(path_of(self._scope), message).encode()
             await self._send({"type": "http.response.body", "body": last, "more_body": False})
 
 
-def _event(path: str, body: ErrorBody) -> str:
+def _event(path: str, message: str) -> str:
     if is_below(path, OPENAI):
-        return f"data: {json.dumps(error_event(body))}\n\n"
-    return f"event: error\ndata: {json.dumps(body.to_dict())}\n\n" if is_below(path, API) else ""
+        return f"data: {json.dumps(error_event(ApiError(504, message)))}\n\n"
+    body = ErrorBody.of("timeout", message).to_dict()
+    return f"event: error\ndata: {json.dumps(body)}\n\n" if is_below(path, API) else ""
