@@ -25,9 +25,7 @@ HERE = Path(__file__).parent
 SCRIPTS = ("page.js", "conversations.js", "answers.js", "connection.js", "shelf.js")
 _SCRIPT = re.compile(rb"<script(?=[\s>])")
 # Gradio's script for pages inside a frame of another site, which ours never is: it loads one more, without a nonce.
-_FRAMED = re.compile(
-    rb"<script>(?:(?!</script>).)*?iframeResizer\.contentWindow(?:(?!</script>).)*</script>", re.S
-)
+_FRAMED = re.compile(rb"<script>(?:(?!</script>).)*?iframeResizer\.contentWindow(?:(?!</script>).)*</script>", re.S)
 
 
 def serve_front(api: FastAPI, page: Callable[[], ASGIApp]) -> None:

@@ -12,13 +12,17 @@ from urllib.parse import urlsplit
 from rag.citations import with_markers
 from rag.engine import join
 from rag.links import checked_url
+from rag.text import INVISIBLE
 from rag.types import Answer, Citation, Lang, Sentence
 from rag.web.prose import to_plain
 from rag.web.strings import TEXTS, format_date
 
 # What could begin a link, an image, a definition, HTML or code, or undo our own escaping. Single brackets stay as
-# they are: many clients take a backslash before one for the start of a formula.
-_BEGINS = re.compile(r"[\\`]|\](?=[(\[:])|!(?=\[)|<(?=[A-Za-z/!?])")
+# they are: many clients take a backslash before one for the start of a formula. Addresses are not to become links.
+_BEGINS = re.compile(
+    r"[\\`]|\](?=[(\[:])|!(?=\[)|<(?=[A-Za-z/!?])|:(?=//)|(?<=www)\.|(?<=mailto):|(?<=xmpp):|(?<=[\w.+-])@(?=[\w-])",
+    re.IGNORECASE,
+)
 _IN_LINK = str.maketrans({"(": "%28", ")": "%29"})
 _IN_PATH = str.maketrans({"[": "%5B", "]": "%5D"})  # in a host they hold an IPv6 address
 _OUR_LINK = re.compile(r"\[(\d+)\]\([^()\s]+\)")
@@ -87,7 +91,7 @@ def search_results(citations: Sequence[Citation]) -> list[dict[str, Any]]:
             "title": to_plain(citation.title),
             "url": checked_url(citation.url) or "",
             "date": citation.date,
-            "snippet": citation.quote,
+            "snippet": INVISIBLE.sub("", citation.quote),
         }
         for citation in citations
     ]
@@ -106,7 +110,7 @@ def _safe(text: str) -> str:
     r"""A text that Markdown shows as it is.
 
     >>> print(_safe("**Up** [sic], [[a](http://b)](http://c) and <img src=x>"))
-    Up [sic], [a\](http://c) and \<img src=x>
+    Up [sic], [a\](http\://c) and \<img src=x>
     """
     return _BEGINS.sub(r"\\\g<0>", to_plain(text))
 
