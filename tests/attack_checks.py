@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
 from attack_cases import Case
 from markdown_it import MarkdownIt
+
+from rag.web.entries import read_entries
+from rag.web.export_copy import answer_as_html
+from rag.web.export_door import disposition
+from rag.web.export_html import conversation_as_html
+from rag.web.export_markdown import conversation_as_markdown
+from rag.web.frame import render_followups
+from rag.web.render import render_answer, render_question, render_sources
 
 # What is not Markdown or HTML to a reader but would become a link in many clients.
 _BARE = re.compile(
@@ -16,14 +26,12 @@ _BARE = re.compile(
 )
 _LINK = re.compile(r"\]\((?:[^()\s])*\)|<https?://[^<>\s]*>")
 UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]")
-_TAGS = frozenset(
-    "a article aside blockquote body br button details dd div dl dt em figcaption figure footer h1 h2 h3 h4 head header "
-    "html li main mark meta nav ol p s section span strong style sub summary sup time title ul".split()
+_TAGS = (
+    "a article aside blockquote body br button details dd div dl dt em figcaption figure footer h1 h2 h3 h4 head "
+    "header html li main mark meta nav ol p s section span strong style sub summary sup time title ul"
 )
-_ATTRIBUTES = frozenset(
-    "aria-label charset class content href http-equiv id lang name rel tabindex target title".split()
-)
-_DATA = MarkdownIt("commonmark")
+_ATTRIBUTES = "aria-label charset class content href http-equiv id lang name rel tabindex target title"
+_MARKDOWN = MarkdownIt("commonmark")
 
 
 def wrong_in_answer(
@@ -59,7 +67,7 @@ def wrong_in_answer(
 def wrong_in_markdown(text: str, allowed: Collection[str]) -> list[str]:
     """What a Markdown text would show or fetch that it must not; ``allowed`` are the links it may have."""
     wrong = []
-    for token in _tokens(_DATA.parse(text)):
+    for token in _tokens(_MARKDOWN.parse(text)):
         if token.type in ("image", "html_block", "html_inline"):
             wrong.append(f"{token.type}: {token.content[:80] or token.attrs}")
         if token.type == "link_open" and str(token.attrs["href"]) not in allowed:
@@ -90,10 +98,10 @@ class _Reader(HTMLParser):
         self.wrong: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
-        if tag not in _TAGS:
+        if tag not in _TAGS.split():
             self.wrong.append(f"<{tag}>")
         for name, value in attrs:
-            if name not in _ATTRIBUTES:
+            if name not in _ATTRIBUTES.split():
                 self.wrong.append(f"{name}={value!r}")
             if name == "href" and value not in self._allowed and not re.fullmatch(r"#[\w-]+", value or ""):
                 self.wrong.append(f"a link to {value!r}")
@@ -103,3 +111,27 @@ class _Reader(HTMLParser):
 
     def unknown_decl(self, data: str) -> None:
         self.wrong.append(f"a declaration: {data[:60]}")
+
+
+def wrong_everywhere(
+    answer: dict[str, Any], case: Case, texts: dict[str, str], urls: dict[str, str | None]
+) -> list[str]:
+    """What is wrong with an answer as JSON, on the page, and in what is exported of it."""
+    (entry,) = read_entries(json.dumps([{"question": case.question, "answer": answer}]))
+    assert entry.answer is not None
+    links = {url for url in urls.values() if url}
+    page = render_question(case.question, 1) + render_answer(entry.answer, "1-a", case.lang)
+    page += render_sources(entry.answer, "1-a", case.lang) + render_followups([case.question], "1-a", "en", case.lang)
+    made = datetime(2026, 1, 1, tzinfo=UTC)
+    copied = answer_as_html(entry, case.lang)
+    found = {
+        "answer": wrong_in_answer(answer, case, texts, urls),
+        "page": wrong_in_html(page, links),
+        "Markdown file": wrong_in_markdown(conversation_as_markdown([entry], case.lang, made=made), links),
+        "HTML file": wrong_in_html(conversation_as_html([entry], case.lang, made=made), links),
+        "copy": wrong_in_html(copied, links),
+    }
+    name = disposition([entry], "md", made)
+    if not re.fullmatch(r"attachment; filename=\"[\w.-]+\"; filename\*=UTF-8''[\w.%-]+", name, re.ASCII):
+        found["file name"] = [name]
+    return [f"{where}: {what}" for where, wrongs in found.items() for what in wrongs]

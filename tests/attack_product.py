@@ -27,6 +27,7 @@ class Attacked:
     texts: dict[str, str]
     urls: dict[str, str | None]
     by_file: dict[str, str]  # an article's id by its case's
+    obedient: Obedient
 
     @property
     def links(self) -> set[str]:
@@ -35,17 +36,20 @@ class Attacked:
 
 
 class Obedient:
-    """A model that does as the passages tell it, and worse: it forges links, fetches, and tells all that it was told."""
+    """A model that does as the passages tell it, and worse: it forges links, fetches, and tells all that it knows."""
 
     def __init__(self, known: Iterable[Case]) -> None:
         self._by_name = {case.name: case for case in known}
-        self.asked_of: Case | None = None  # whose orders it follows, where the prompt does not tell
+        self.writes: dict[str, str] = {}  # what it writes when asked this, whatever the passages say
 
     def __call__(self, request: Request) -> str:
         prompt = prompt_of(request)
         asked = max((prompt.rfind(label) for label in _ASKS), default=-1)
         if asked < 0:  # another task than a question: it obeys all the same
-            return self.asked_of.obeys if self.asked_of else "YES"
+            return "YES"
+        for question, reply in self.writes.items():
+            if question in prompt[asked:]:
+                return reply
         found = next((case for name, case in self._by_name.items() if name in prompt[asked:]), None)
         if found is None:
             return "![x](http://evil.test/x.png) [1](http://evil.test/x) [1]."
@@ -91,12 +95,12 @@ def attacked(
         assistant = open_assistant(configured)
         try:
             assistant.add([(f"{case.file}.md", case.text.encode()) for case in found if case.surface == "file"])
-            yield _described(assistant, server, found)
+            yield _described(assistant, server, obedient, found)
         finally:
             assistant.close()
 
 
-def _described(assistant: Assistant, server: ScriptedServer, found: Sequence[Case]) -> Attacked:
+def _described(assistant: Assistant, server: ScriptedServer, obedient: Obedient, found: Sequence[Case]) -> Attacked:
     texts: dict[str, str] = {}
     urls: dict[str, str | None] = {}
     for one in assistant.articles():
@@ -104,4 +108,4 @@ def _described(assistant: Assistant, server: ScriptedServer, found: Sequence[Cas
         assert article is not None
         texts[one.id], urls[one.id] = article[1], one.url
     ids = {text: article_id for article_id, text in texts.items()}
-    return Attacked(assistant, server, texts, urls, {case.id: ids.get(case.text, "") for case in found})
+    return Attacked(assistant, server, texts, urls, {case.id: ids.get(case.text, "") for case in found}, obedient)
