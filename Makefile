@@ -9,7 +9,7 @@ CLIENTS := tests/clients
 SOURCES := rag eval tests bench docs ingest.py chat_app.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install ingest chat test lint format types eval quality claims sheet screenshots clean
+.PHONY: help install ingest chat test lint format types eval quality claims sheet screenshots attacks fuzz audit clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -86,6 +86,19 @@ claims: install ## print which claims the gate keeps into the documents (a few m
 
 sheet: $(VENV)/.tests ## ask a small model 60 questions and write docs/llm-sheet.md (a quarter of an hour)
 	$(BIN)/python docs/sheet.py
+
+attacks: $(VENV)/.tests ## all attacks against API, page and a small model (an hour); their figures are in docs/security.md
+	$(BIN)/python bench/attacks.py
+
+FUZZED ?= 100000
+fuzz: $(VENV)/.tests ## send odd inputs to the parser, the API and the upload, FUZZED of them (hours)
+	$(BIN)/python bench/fuzz.py $(FUZZED)
+
+# In an environment of its own: what it brings has no business beside the product.
+audit: $(VENV)/.product ## look up known vulnerabilities of the pinned versions (needs the network)
+	test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && \
+		$(VENV)/audit/bin/pip --disable-pip-version-check --quiet install pip-audit==2.10.1; }
+	$(BIN)/python bench/audit.py $(VENV)/audit/bin/pip-audit
 
 screenshots: $(VENV)/.tests ## take the pictures of the documentation anew
 	$(BIN)/python docs/screenshots.py

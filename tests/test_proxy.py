@@ -87,8 +87,8 @@ def behind(pausing: Pausing, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def front(behind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of nginx, with a certificate of its own making."""
-    nginx_at = shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
-    if nginx_at is None or not shutil.which("openssl"):
+    nginx_at = shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin") or ""
+    if not nginx_at or not shutil.which("openssl"):
         reason = "nginx and openssl are not installed"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     folder = tmp_path_factory.mktemp("nginx")
@@ -111,7 +111,7 @@ def front(behind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         assert documented in server
         server = server.replace(documented, here)
     (folder / "nginx.conf").write_text(AROUND.format(server=server))
-    command: list[str] = [nginx_at, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
+    command = [nginx_at, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
     with subprocess.Popen(command) as nginx:
         try:
             wait_for(port, nginx)

@@ -12,14 +12,18 @@ from urllib.parse import urlsplit
 from rag.citations import with_markers
 from rag.engine import join
 from rag.links import checked_url
+from rag.text import INVISIBLE
 from rag.types import Answer, Citation, Lang, Sentence
 from rag.web.openai.cutting import Cut
 from rag.web.prose import one_line, to_plain
 from rag.web.strings import TEXTS, format_date
 
 # What could begin a link, an image, a definition, HTML or code, or undo our own escaping. Single brackets stay as
-# they are: many clients take a backslash before one for the start of a formula.
-_BEGINS = re.compile(r"[\\`]|\](?=[(\[:])|!(?=\[)|<(?=[A-Za-z/!?])")
+# they are: many clients take a backslash before one for the start of a formula. Addresses are not to become links.
+_BEGINS = re.compile(
+    r"[\\`]|\](?=[(\[:])|!(?=\[)|<(?=[A-Za-z/!?])|:(?=//)|(?<=www)\.|(?<=mailto):|(?<=xmpp):|(?<=[\w.+-])@(?=[\w-])",
+    re.IGNORECASE,
+)
 _OPENS_IMAGE = re.compile(r"!+(?=\[)")
 _OPENS_LINK = re.compile(r"(\])(?=[(\[:])")
 _OPENS_TAG = re.compile(r"<(?=[A-Za-z/!?])")
@@ -110,7 +114,7 @@ def search_results(citations: Sequence[Citation]) -> list[dict[str, Any]]:
             "title": to_plain(citation.title),
             "url": checked_url(citation.url) or "",
             "date": citation.date,
-            "snippet": citation.quote,
+            "snippet": INVISIBLE.sub("", citation.quote),
             "passage_id": citation.passage_id,
             "article_id": citation.article_id,
             "start": citation.start,
@@ -145,7 +149,7 @@ def _safe(text: str) -> str:
     r"""A text that Markdown shows as it is.
 
     >>> print(_safe("**Up** [sic], [[a](http://b)](http://c) and <img src=x>"))
-    Up [sic], [a\](http://c) and \<img src=x>
+    Up [sic], [a\](http\://c) and \<img src=x>
     """
     return _escaped(to_plain(text))
 
