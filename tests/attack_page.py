@@ -9,7 +9,8 @@ from pathlib import Path
 
 from attack_cases import Case
 from attack_product import Attacked
-from page_fixtures import LIMIT, QUIET, serve
+from browsing import QUIET
+from page_fixtures import LIMIT, serve
 from playwright.sync_api import Page, expect, sync_playwright
 
 PARTS = "#chat, #sources, #shelves"
