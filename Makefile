@@ -9,7 +9,7 @@ CLIENTS := tests/clients
 SOURCES := rag eval tests bench docs ingest.py chat_app.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install ingest chat test lint format types eval quality claims sheet screenshots attacks fuzz audit clean
+.PHONY: help install ingest chat test lint format types contract attacks fuzz audit eval quality claims sheet screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ format: $(VENV)/.tests ## format the code
 
 types: $(VENV)/.tests ## check the types, strictly
 	$(BIN)/mypy
+
+contract: $(VENV)/.tests ## hold thousands of made-up requests against the OpenAPI document (some minutes)
+	$(BIN)/python bench/contract.py --cases 5000
 
 eval: install ## measure the answers to the articles' own questions
 	$(BIN)/python -m eval run --baseline

@@ -1,19 +1,22 @@
-"""The commands of ``python -m rag``."""
+"""The commands ``python -m rag …``. Each brings its options and what it does; the rest is imported when it runs."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from rag import keys_command
+from rag import keys_command, terminal
 from rag.errors import RagError
+
+COMMANDS = (terminal.add_ask, terminal.add_search, keys_command.add_to)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; the exit code is 0, or 2 when it could not be done."""
-    parser = argparse.ArgumentParser(prog="python -m rag", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    keys_command.add_to(commands)
+    """Run the command line; the exit code is that of the command, 2 when nothing could be done."""
+    parser = argparse.ArgumentParser(prog="python -m rag", description="Ask the articles from a terminal.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for add in COMMANDS:
+        add(commands)
     args = parser.parse_args(argv)
     try:
         return int(args.run(args))

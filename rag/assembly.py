@@ -130,6 +130,44 @@ def open_assistant(settings: Settings) -> Assistant:
     except BaseException:
         lock.release()
         raise
+    dense.follow()
+    if refiner:
+        refiner.follow()
+
+    def stop() -> None:
+        if refiner:
+            refiner.close()
+        dense.close()
+
+    library = _library(settings, store, embedder, dense)
+    return _assistant(settings, store, dense, (embedder, encoder), library=library, stop=stop, lock=lock)
+
+
+def open_beside(settings: Settings) -> Assistant:
+    """An assistant that only reads the data folder, whether or not a server owns it: the search is exact, from SQLite.
+
+    It starts nothing that goes on in the background, and can't add or remove articles.
+
+    Raises:
+        IndexMismatchError: the index was made by another embedder or version.
+    """
+    embedder, encoder = open_embedder(settings), open_encoder(settings)
+    store = _open_store(settings, embedder)
+    dense = DenseIndex(store, _home(settings, embedder))  # never brought in line, so that Chroma is left alone
+    return _assistant(settings, store, dense, (embedder, encoder), library=None, stop=dense.close)
+
+
+def _assistant(
+    settings: Settings,
+    store: Store,
+    dense: DenseIndex,
+    encoders: tuple[Embedder, FineEncoder | None],
+    *,
+    library: Library | None,
+    stop: Callable[[], None],
+    lock: OwnerLock | None = None,
+) -> Assistant:
+    embedder, encoder = encoders
     retriever = HybridRetriever(store, dense, embedder, encoder)
     engines: dict[AnswererName, CitedQueryEngine] = {
         "extractive": CitedQueryEngine(retriever, RANKING, ExtractiveAnswerer())
@@ -140,21 +178,17 @@ def open_assistant(settings: Settings) -> Assistant:
             retriever, RANKING, writing.answerer, judge=writing.judge, fallback=ExtractiveAnswerer()
         )
     feedback = FeedbackStore(settings.data_dir / FEEDBACK_FILE)
-    dense.follow()
-    if refiner:
-        refiner.follow()
     # Loads weights and language model now, on the other core, rather than in the first user's question.
     threading.Thread(target=_warm_up, args=(embedder, encoder), name="warm-up", daemon=True).start()
 
     def close() -> None:
-        if refiner:
-            refiner.close()
         for model in writing.models if writing else ():
             model.close()
-        dense.close()
+        stop()
         store.close()
         feedback.close()
-        lock.release()
+        if lock:
+            lock.release()
 
     return Assistant(
         store,
@@ -169,7 +203,7 @@ def open_assistant(settings: Settings) -> Assistant:
         refines=encoder is not None,
         feedback=feedback,
         rewriter=writing.rewriter if writing else HeuristicRewriter(settings.history_turns),
-        library=_library(settings, store, embedder, dense),
+        library=library,
         writer=writing.writer if writing else None,
     )
 

@@ -178,7 +178,7 @@ def test_what_is_removed_is_found_no_more_and_its_file_is_kept(
     assert response.json()["article_id"] == added["article_id"]
     assert (tmp_path / "data" / "removed" / response.json()["kept_as"]).read_text() == CAT
     assert client.get(f"/api/articles/{added['article_id']}").status_code == 404
-    assert client.get("/api/articles").json() == {"articles": []}
+    assert client.get("/api/articles").json() == {"articles": [], "total": 0, "next": None}
     assert error(client.delete(f"/api/articles/{added['article_id']}")) == (404, "not_found", "article_id")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from mcp import Client
 from web_fakes import write_run
 
 from chat_app import main
@@ -73,12 +75,23 @@ def test_it_indexes_serves_page_and_api_and_ends_cleanly(
         assert json.load(response)["articles"] == 1
     with urllib.request.urlopen(url) as response:
         assert "<gradio-app" in response.read().decode()
+    assert tools(url) == ["ask", "search"]
     with urllib.request.urlopen(f"{url}/gradio_api/heartbeat/tab") as open_page:
         open_page.readline()  # an open page must not keep it from ending
         process.send_signal(number)
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 0
     assert "Traceback" not in errors
+
+
+def tools(url: str) -> list[str]:
+    """The names of the tools at /mcp, which the page must leave alone."""
+
+    async def listed() -> list[str]:
+        async with Client(f"{url}/mcp") as client:
+            return [tool.name for tool in (await client.list_tools()).tools]
+
+    return asyncio.run(listed())
 
 
 @pytest.mark.usefixtures("fast")

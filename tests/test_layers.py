@@ -37,9 +37,8 @@ ROWS = [
     {"rag.assistant"},
     {"rag.assembly"},
     {"rag.web"},
-    {"rag.keys_command"},
-    {"rag.__main__"},
-    {"ingest", "chat_app", "eval"},
+    {"rag.keys_command", "rag.terminal"},
+    {"rag.__main__", "ingest", "chat_app", "eval"},
 ]
 ROOMS = ("rag.web", "rag.e5", "rag.chat", "rag.support", "rag.conversation")  # packages of one row
 WEB = {"fastapi", "starlette", "gradio", "uvicorn"}

@@ -116,13 +116,13 @@ UNANSWERABLE: dict[Lang, str] = {
 Script = Callable[[Request], Given]
 
 
-def ingested(folder: Path) -> Path:
+def ingested(folder: Path, **settings: Any) -> Path:
     """The data folder of an index of the articles."""
     texts, data = folder / "texts", folder / "data"
     texts.mkdir()
     for name, text in ARTICLES.items():
         (texts / f"{name}.md").write_text(text, encoding="utf-8")
-    report = run_ingest(settings_for(data), [texts])
+    report = run_ingest(settings_for(data, **settings), [texts])
     assert not report.failed, report.failed
     return data
 

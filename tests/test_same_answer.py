@@ -1,4 +1,4 @@
-"""One question asked in every way there is: page, API and the OpenAI-compatible routes give the same answer."""
+"""One question asked in every way there is: page, API, the OpenAI-compatible routes and MCP give the same answer."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from mcp import Client
+from mcp_types import CallToolResult, TextContent
 from model_server import DIE, Given, Request, Streamed, prompt_of, refuse, said
 from test_model_answers import (
     DOUBTFUL,
@@ -31,6 +33,7 @@ from test_model_answers import (
     running_product,
     writing,
 )
+from browsing import serving
 
 from rag.answering.prompts import NOTHING, note
 from rag.assistant import Assistant
@@ -165,6 +168,22 @@ def openai_request(case: Case) -> dict[str, Any]:
     return {"model": model, "messages": messages, "articles": {"answer": True}}
 
 
+def asked_mcp(address: str, case: Case) -> Told:
+    """The official client, connected over a real port."""
+
+    async def call() -> CallToolResult:
+        async with Client(f"{address}/mcp") as client:
+            return await client.call_tool("ask", api_request(case))
+
+    result = asyncio.run(call())
+    assert not result.is_error
+    answer: Told = result.structured_content
+    (content,) = result.content
+    assert isinstance(content, TextContent)
+    assert all(citation["url"] in content.text for citation in answer["citations"])
+    return answer
+
+
 def turns(history: Sequence[Turn]) -> list[dict[str, str]]:
     return [{"role": turn.role, "content": turn.content} for turn in history]
 
@@ -226,12 +245,15 @@ def check_same_in_every_way(running: Running, case: Case) -> None:
                 assert assistant.ask(QUESTIONS["en"]).note is None
         return asked
 
-    client = TestClient(create_api(assistant))
+    api = create_api(assistant)
+    client = TestClient(api)
     answer: Answer = again(lambda: assistant.ask(case.question, history=case.history, answerer=case.answerer))
     expected = nameless(json.loads(json.dumps(answer.to_dict())))
     assert expected["answered"] != bool(expected["refusal"])
     for way in (asked_api, asked_api_streaming, asked_openai, asked_openai_streaming):
         assert nameless(again(lambda: way(client, case))) == expected, way.__name__  # noqa: B023  called at once
+    with serving(api) as address:
+        assert nameless(again(lambda: asked_mcp(address, case))) == expected
     if case.answerer is None:  # which the page has no choice of
         check_page(again(lambda: on_page(assistant, case)), answer, case)
 

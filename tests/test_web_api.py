@@ -157,7 +157,8 @@ def test_search_gives_passages(client: TestClient) -> None:
 
 
 def test_the_list_of_articles_has_languages_dates_tags_and_counts(client: TestClient) -> None:
-    assert client.get("/api/articles").json() == {"articles": [json.loads(json.dumps(asdict(SUMMARY)))]}
+    listed = [json.loads(json.dumps(asdict(SUMMARY)))]
+    assert client.get("/api/articles").json() == {"articles": listed, "total": 1, "next": None}
 
 
 def test_one_article_comes_with_its_text(client: TestClient) -> None:

@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter
@@ -23,7 +22,8 @@ from rag.errors import ForeignArticleError, LibraryError, LockedError, UnknownAr
 from rag.library import Added
 from rag.web.callers import note
 from rag.web.errors import ApiError
-from rag.web.schemas import ArticleRemoved, ErrorBody, IngestRequest, IngestResults
+from rag.web.openapi import ARTICLES, WITH_BODY, errors, example
+from rag.web.schemas import ArticleRemoved, IngestRequest, IngestResults
 
 RETRY_SECONDS = 5
 _MULTIPART = "multipart/form-data"
@@ -34,7 +34,9 @@ _BODY = {
             _MULTIPART: {
                 "schema": {
                     "type": "object",
-                    "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                    "properties": {
+                        "files": {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}
+                    },
                     "required": ["files"],
                 }
             },
@@ -42,25 +44,21 @@ _BODY = {
         },
     }
 }
-_CONFLICT: dict[int | str, dict[str, Any]] = {
-    403: {"model": ErrorBody, "description": "The key may only read, or a page of another site sent it"},
-    404: {"model": ErrorBody, "description": "There is no such article"},
-    409: {"model": ErrorBody, "description": "The article is from another folder; it can be removed there alone"},
-}
 
 
 def library_routes(assistant: Assistant, *, max_files: int) -> APIRouter:
     """The routes, to be included under ``/api``."""
-    router = APIRouter()
+    router = APIRouter(tags=[ARTICLES])
 
     # It reads the body itself: FastAPI would take in all of it before the key is looked at.
     @router.post(
         "/ingest",
         response_model=IngestResults,
+        summary="Add articles",
         openapi_extra=_BODY,
-        responses={403: _CONFLICT[403]},
+        responses=example("ingested", meaning="What happened to each file") | errors(*WITH_BODY),
     )
-    async def ingest(request: Request) -> Response:
+    async def add_articles(request: Request) -> Response:
         """Add articles: files as `multipart/form-data`, zip archives among them, or one text as JSON with a `name`.
 
         They can be searched at once. Each file has a result of its own, in `results`: what happened, and why one was
@@ -80,8 +78,13 @@ def library_routes(assistant: Assistant, *, max_files: int) -> APIRouter:
         results = [asdict(result) for result in added]
         return JSONResponse({"results": results, "articles": health.articles, "passages": health.passages})
 
-    @router.delete("/articles/{article_id}", response_model=ArticleRemoved, responses=_CONFLICT)
-    def remove(article_id: str) -> Response:
+    @router.delete(
+        "/articles/{article_id}",
+        response_model=ArticleRemoved,
+        summary="Remove an article",
+        responses=example("removed", meaning="It is removed") | errors(404, 409, 422),
+    )
+    def remove_article(article_id: str) -> Response:
         """Remove an article. Its file is kept in the data folder of the server, under `removed`."""
         try:
             kept = assistant.remove(article_id)

@@ -120,10 +120,11 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
     field = ".".join(str(part) for part in first["loc"][1:]) or None
     if field is None:
         return error_response(422, "invalid", "send a JSON object, with the header Content-Type: application/json")
-    return error_response(422, "invalid", f"{field}: {_reason(first)}", field)
+    return error_response(422, "invalid", f"{field}: {reason(first)}", field)
 
 
-def _reason(error: dict[str, Any]) -> str:
+def reason(error: Mapping[str, Any]) -> str:
+    """What is wrong with a field, of what pydantic says."""
     if error["type"] == "extra_forbidden":
         return "there is no such field"
     if error["type"] == "missing":

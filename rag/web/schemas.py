@@ -7,6 +7,7 @@ what the page and the evaluation see; only what the API adds to them has a model
 
 from __future__ import annotations
 
+from dataclasses import field
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from rag.articles import MAX_BYTES
 from rag.feedback import Verdict
 from rag.library import Added
-from rag.types import AnswererName, ArticleSummary, Filters, Lang, Passage, Role, Turn
+from rag.types import AnswererName, ArticleSummary, Filters, Health, Lang, Passage, Role, Turn
 
 MAX_TOP_K = 50
 MAX_TURNS = 50  # messages of history; more than any conversation needs to be understood
@@ -37,8 +38,13 @@ def _iso_date(value: str) -> str:
 Text = Annotated[str, Field(max_length=MAX_CHARS)]
 Said = Annotated[str, Field(max_length=MAX_SAID_CHARS)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Names = Annotated[list[Name], BeforeValidator(_as_list), Field(max_length=100)]
-IsoDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_iso_date)]
+_NameList = Annotated[list[Name], Field(max_length=100)]
+Names = Annotated[_NameList, BeforeValidator(_as_list, json_schema_input_type=Name | _NameList)]
+_LangList = Annotated[list[Lang], Field(max_length=3)]
+Langs = Annotated[_LangList, BeforeValidator(_as_list, json_schema_input_type=Lang | _LangList)]
+IsoDate = Annotated[
+    str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", json_schema_extra={"format": "date"}), AfterValidator(_iso_date)
+]
 
 
 class Request(BaseModel):
@@ -50,12 +56,12 @@ class Request(BaseModel):
 class FiltersIn(Request):
     """Which articles may be used; what is left out does not restrict. One value may do without its list."""
 
-    lang: Annotated[list[Lang], BeforeValidator(_as_list), Field(max_length=3)] = []
-    tags: Names = []
-    authors: Names = []
+    lang: Annotated[Langs, Field(description="of the article")] = []
+    tags: Annotated[Names, Field(description="one of them, as the articles have it")] = []
+    authors: Annotated[Names, Field(description="one of them, as the articles have it")] = []
     date_from: Annotated[IsoDate | None, Field(description="first day, inclusive")] = None
     date_to: Annotated[IsoDate | None, Field(description="last day, inclusive")] = None
-    article_ids: Names = []
+    article_ids: Annotated[Names, Field(description="these articles alone")] = []
 
     def to_filters(self) -> Filters:
         """The same as a value of the core."""
@@ -80,8 +86,24 @@ class TurnIn(Request):
         return Turn(self.role, self.content)
 
 
-class AskRequest(Request):
+class QuestionIn(Request):
     """A question, and how to answer it."""
+
+    question: Annotated[Text, Field(description="in Chinese, English or German; the answer is in its language")]
+    history: (
+        Annotated[
+            list[TurnIn], Field(max_length=MAX_TURNS, description="what was said before, oldest first, for a follow-up")
+        ]
+        | None
+    ) = None
+    filters: FiltersIn | None = None
+    top_k: Annotated[int, Field(ge=1, le=MAX_TOP_K, description="how many passages an answer may use")] = 8
+    include_qa: Annotated[bool, Field(description="use the articles' own questions and answers")] = True
+    answerer: Annotated[AnswererName | None, Field(description="null: what the server is set to")] = None
+
+
+class AskRequest(QuestionIn):
+    """A question, how to answer it, and what to send of the answer."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -95,12 +117,6 @@ class AskRequest(Request):
         }
     )
 
-    question: Text
-    history: Annotated[list[TurnIn], Field(max_length=MAX_TURNS, description="oldest first")] | None = None
-    filters: FiltersIn | None = None
-    top_k: Annotated[int, Field(ge=1, le=MAX_TOP_K, description="how many passages an answer may use")] = 8
-    include_qa: Annotated[bool, Field(description="use the articles' own questions and answers")] = True
-    answerer: Annotated[AnswererName | None, Field(description="null: what the server is set to")] = None
     include_passages: Annotated[bool, Field(description="list everything retrieved, best first")] = False
     stream: Annotated[bool, Field(description="server-sent events instead of one JSON value")] = False
 
@@ -110,10 +126,10 @@ class SearchRequest(Request):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"query": "Scale AI 融资", "top_k": 5}]})
 
-    query: Text
+    query: Annotated[Text, Field(description="a question or words, in Chinese, English or German")]
     filters: FiltersIn | None = None
-    top_k: Annotated[int, Field(ge=1, le=MAX_TOP_K)] = 10
-    include_qa: bool = True
+    top_k: Annotated[int, Field(ge=1, le=MAX_TOP_K, description="how many passages at most")] = 10
+    include_qa: Annotated[bool, Field(description="find the articles' own questions and answers too")] = True
 
 
 class SearchResults(BaseModel):
@@ -151,9 +167,11 @@ class FeedbackKept(BaseModel):
 
 
 class Articles(BaseModel):
-    """What is indexed, newest first."""
+    """What is indexed, newest first: a page of it."""
 
     articles: list[ArticleSummary]
+    total: Annotated[int, Field(description="how many articles there are, on all pages")]
+    next: Annotated[str | None, Field(description="the `cursor` of the next page; null on the last")]
 
 
 @dataclass(frozen=True)
@@ -211,6 +229,13 @@ class ErrorDetail(BaseModel):
     type: ErrorType
     message: str
     field: Annotated[str | None, Field(description="dotted path into the request, e.g. filters.lang")] = None
+
+
+@dataclass(frozen=True)
+class Unhealthy(Health):
+    """The state in which no question can be answered, and the error beside it."""
+
+    error: ErrorDetail = field(kw_only=True)
 
 
 class ErrorBody(BaseModel):

@@ -33,12 +33,23 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     for status, meaning in {
         400: "The body is not JSON, or a field is wrong or asks for what is not supported; the error names it",
         401: "The key is missing or wrong",
+        403: "The key may not do this",
         404: "There is no such model",
         413: "The body is too large",
-        429: "Too many requests; the header Retry-After says in how many seconds to come again",
+        429: "Too many requests; Retry-After says how many seconds to wait",
         503: "It cannot be done right now, e.g. because the articles cannot be searched",
         504: "It took longer than the limit of this server",
     }.items()
+}
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The answer; with `stream`, events whose `data` are chunks, the last of them `[DONE]`",
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
+            }
+        },
+    }
 }
 
 
@@ -50,19 +61,19 @@ def openai_routes(assistant: Assistant, max_question_chars: int) -> APIRouter:
     def model(name: str) -> Model:
         return Model(id=name, created=created, owned_by=_OWNER)
 
-    @router.get("/models")
+    @router.get("/models", summary="List the models")
     def models() -> Models:
         """The ways to answer: `articles` as the server is set to, each answerer by its name, and `articles-plain`,
         which never looks into the articles."""
         return Models(data=[model(name) for name in ways(assistant)])
 
-    @router.get("/models/{model_id:path}")
+    @router.get("/models/{model_id:path}", summary="One model")
     def one_model(model_id: str) -> Model:
         """One of them."""
         find_way(assistant, model_id)
         return model(model_id)
 
-    @router.post("/chat/completions", response_model=Completion)
+    @router.post("/chat/completions", response_model=Completion, summary="Answer a chat", responses=_STREAM)
     async def complete(request: Request, asked: ChatRequest) -> Response:
         """Answer the last message of the user from the articles; the messages before it are the conversation.
 

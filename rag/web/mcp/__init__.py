@@ -1,0 +1,1 @@
+"""The articles as tools of the Model Context Protocol: ask and search."""
