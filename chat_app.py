@@ -10,13 +10,19 @@ import sys
 import threading
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from rag.assembly import open_assistant, run_ingest
 from rag.assistant import Assistant
 from rag.errors import RagError
+from rag.keys import Keyring
+from rag.logs import configure
 from rag.privacy import describe
-from rag.settings import LOOPBACK, Settings, load_settings
+from rag.settings import Settings, load_settings
 from rag.web.server import Server, bind
+
+if TYPE_CHECKING:
+    from rag.web.wall import Access
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, _leave)
     try:
         settings = load_settings(host=args.host, port=args.port, articles=args.articles, data_dir=args.data_dir)
+        configure(settings.log_format, settings.log_level)
         with bind(settings.host, settings.port) as bound:
             assistant = open_assistant(settings)
             try:
@@ -70,23 +77,61 @@ def _serve(assistant: Assistant, settings: Settings, bound: socket.socket) -> No
     # Imported here, not above: Gradio takes seconds, in which the encoder's weights load on the other core.
     from rag.web.api import create_api  # noqa: PLC0415
     from rag.web.chat import build_chat, end_streams, mount  # noqa: PLC0415
+    from rag.web.patience import Patience  # noqa: PLC0415
+    from rag.web.rates import Rates  # noqa: PLC0415
+    from rag.web.visitors import Visitors  # noqa: PLC0415
 
-    keys = [key.get_secret_value() for key in settings.api_keys]
+    access = _access(assistant, settings)
     api = create_api(
         assistant,
-        api_keys=keys,
+        access=access,
         max_question_chars=settings.max_question_chars,
         max_upload_mb=settings.max_upload_mb,
         max_upload_files=settings.max_upload_files,
     )
     users = [tuple(user.get_secret_value().split(":", 1)) for user in settings.users]
-    if settings.host in LOOPBACK or users:
-        page = build_chat(assistant, runs=settings.runs, max_question_chars=settings.max_question_chars)
+    if settings.is_local or users:
+        page = build_chat(
+            assistant,
+            runs=settings.runs,
+            max_question_chars=settings.max_question_chars,
+            visitors=Visitors(Rates(settings.rate_per_minute), settings.read_only_users),
+        )
         logins = [(name, password) for name, password in users]
-        mount(api, page, runs=settings.runs, users=logins, max_upload_mb=settings.max_upload_mb)
+        mount(
+            api,
+            page,
+            runs=settings.runs,
+            users=logins,
+            read_only=settings.read_only_users,
+            max_upload_mb=settings.max_upload_mb,
+            root_path=settings.root_path,
+        )
     else:
         print("the API alone is served: the page needs RAG_USERS=name:password here", file=sys.stderr)
-    Server(api, _announce, end_streams).run(sockets=[bound])
+    patience = Patience(connections=settings.max_connections, exempt=settings.trusted_proxies)
+    Server(api, _announce, end_streams, patience).run(sockets=[bound])
+
+
+def _access(assistant: Assistant, settings: Settings) -> Access:
+    """Who may come in, how often, and for how long."""
+    from rag.web.turnstile import AT_ONCE_QUOTED, AT_ONCE_WRITTEN  # noqa: PLC0415  as above
+    from rag.web.wall import Access  # noqa: PLC0415
+
+    keys = [key.get_secret_value() for key in settings.api_keys]
+    at_once = AT_ONCE_QUOTED if assistant.health().model is None else AT_ONCE_WRITTEN
+    ring = Keyring(keys, settings.key_file, open_without=settings.is_local)
+    return Access(
+        keys=ring,
+        rate_per_minute=settings.rate_per_minute,
+        answers_at_once=settings.answers_at_once or at_once,
+        answers_waiting=settings.answers_waiting,
+        request_timeout=settings.request_timeout,
+        cors_origins=settings.cors_origins,
+        trusted_proxies=settings.trusted_proxies,
+        root_path=settings.root_path,
+        local_only=settings.is_local and not (ring.is_locked and settings.users),
+    )
 
 
 def _announce(address: str) -> None:

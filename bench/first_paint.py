@@ -48,7 +48,7 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=installed, args=QUIET)
         found: dict[str, list[dict[str, float]]] = {"the page": [], "a bare Gradio page": []}
         for _ in range(loads):  # in turns, so that a busy moment of the machine meets both
-            for name, address in zip(found, (ours, bare), strict=True):
+            for name, address in zip(found, (ours.address, bare), strict=True):
                 found[name].append(_load(browser, address))
         browser.close()
     for name, all_loads in found.items():

@@ -7,7 +7,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -16,15 +17,29 @@ ROOT = Path(__file__).parent.parent
 PATIENCE = 600  # seconds for the second encoder to have read everything
 
 
+@dataclass(frozen=True)
+class Served:
+    """A running server."""
+
+    address: str
+    pid: int
+
+    def megabytes(self) -> float:
+        """The memory it holds; Linux alone tells."""
+        (line,) = (one for one in Path(f"/proc/{self.pid}/status").read_text().splitlines() if one.startswith("VmRSS"))
+        return int(line.split()[1]) / 1024
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """Its address on a free port, once everything is indexed and both encoders have read it.
+def serving(folder: Path, data: Path | None = None) -> Iterator[Served]:
+    """The product on a free port, once everything is indexed and both encoders have read it. ``data`` is a data folder
+    that holds an index already.
 
     Raises:
         TimeoutError: the second encoder was not done in time.
     """
-    with tempfile.TemporaryDirectory() as data:
-        command = [sys.executable, "chat_app.py", "--port", "0", "--articles", str(folder), "--data-dir", data]
+    with nullcontext(data) if data else tempfile.TemporaryDirectory() as kept:
+        command = [sys.executable, "chat_app.py", "--port", "0", "--articles", str(folder), "--data-dir", str(kept)]
         with subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as server:
@@ -32,7 +47,7 @@ def serving(folder: Path) -> Iterator[str]:
                 assert server.stdout is not None
                 address = server.stdout.readline().removeprefix("Ask the Articles: ").strip()
                 _wait_until_refined(address)
-                yield address
+                yield Served(address, server.pid)
             finally:
                 server.terminate()
 

@@ -63,8 +63,8 @@ def main() -> int:
     folder = Path(sys.argv[3] if len(sys.argv) > 3 else ROOT / "articles").resolve()
     questions = _questions(folder)
     print(f"{os.cpu_count()} cores, load before {_load()}; {sessions} at once, {rounds} rounds")
-    with serving(folder) as address:
-        page = asyncio.run(_measure(address, list(islice(cycle(questions), sessions * rounds)), sessions))
+    with serving(folder) as served:
+        page = asyncio.run(_measure(served.address, list(islice(cycle(questions), sessions * rounds)), sessions))
     print(f"load after {_load()}")
     return 0 if page and statistics.median(page) < GOAL else 1
 

@@ -50,11 +50,11 @@ def main() -> int:
         os.environ["RAG_RUNS"] = runs
         installed = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
         browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
-        with serving(ROOT / "articles") as address:
-            take_all(browser, address)
+        with serving(ROOT / "articles") as served:
+            take_all(browser, served.address)
         if SEEDS.is_dir():
-            with serving(SEEDS) as address:
-                take_disagreement(browser, address)
+            with serving(SEEDS) as served:
+                take_disagreement(browser, served.address)
         browser.close()
     return 0
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from rag import terminal
+from rag import keys_command, terminal
+from rag.errors import RagError
 
-COMMANDS = (terminal.add_ask, terminal.add_search)
+COMMANDS = (terminal.add_ask, terminal.add_search, keys_command.add_to)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -17,7 +18,11 @@ def main(argv: list[str] | None = None) -> int:
     for add in COMMANDS:
         add(commands)
     args = parser.parse_args(argv)
-    return int(args.run(args))
+    try:
+        return int(args.run(args))
+    except RagError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
 
 
 if __name__ == "__main__":

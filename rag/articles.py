@@ -18,7 +18,7 @@ from rag.links import checked_url, find_source_lines
 from rag.markup import Element, blank_out, elements, heading_text, without_comments
 from rag.metadata import FrontMatter, parse_date, parse_tags, read_front_matter
 from rag.qa import asks, is_answer, is_qa_heading, parse_pairs
-from rag.text import identify, plain
+from rag.text import INVISIBLE, brief, identify, plain
 from rag.types import LANGS, Article, Block, Lang, OfferedQuestion, ParseWarning, QAPair, Section, Span
 
 SUFFIXES = (".md", ".markdown", ".txt")
@@ -27,6 +27,8 @@ MAX_BYTES = 10 * 1024 * 1024  # an article is prose; larger files are something 
 # UTF-16, but that has zero bytes at every space and line end, and the others have none.
 ENCODINGS = ["gb18030", "big5", "cp1252"]
 WIDE_ENCODINGS = ["utf_16", "utf_16_le", "utf_16_be"]
+MAX_TITLE, MAX_AUTHOR, MAX_DESCRIPTION, MAX_TAG = 300, 120, 1000, 80  # characters: these are labels, not text
+MAX_TAGS = 50
 MIN_RUN = {"zh": 60, "en": 160, "de": 160}  # a shorter foreign run is a quotation, not a section
 
 URL_KEYS = (
@@ -80,6 +82,7 @@ def read_article(path: Path, root: Path) -> Article:
     text, warning = decode(data)
     # A name in another encoding than the system's comes with surrogates, which no database or page takes.
     name = path.relative_to(root).as_posix().encode("utf-8", "replace").decode()
+    name = re.sub(r"[^\S ]", " ", INVISIBLE.sub("", name))  # one with line ends or direction marks is shown without
     return parse_article(text, article_id(path, root), name, warnings=(warning,) if warning else ())
 
 
@@ -133,14 +136,14 @@ def parse_article(text: str, article_id: str, file: str, *, warnings: tuple[Pars
     return Article(
         id=article_id,
         file=file,
-        title=(title and plain(title)) or next(headings, None) or Path(file).stem,
+        title=brief((title and plain(title)) or next(headings, None) or Path(file).stem, MAX_TITLE),
         text=text,
         sections=sections,
         url=url,
         author=_author(meta),
         date=next((d for v in meta.all("date", "datum", "日期", "published", "pubdate") if (d := parse_date(v))), None),
-        description=meta.first("description", "beschreibung", "描述", "summary", "excerpt"),
-        tags=parse_tags(meta.all("tag", "tags", "category", "categories", "keywords", "标签", "schlagworte")),
+        description=_label(meta.first("description", "beschreibung", "描述", "summary", "excerpt"), MAX_DESCRIPTION),
+        tags=_tags(meta.all("tag", "tags", "category", "categories", "keywords", "标签", "schlagworte")),
         warnings=warnings + meta.warnings,
     )
 
@@ -161,7 +164,15 @@ def offered_questions(text: str) -> tuple[OfferedQuestion, ...]:
 
 def _author(meta: FrontMatter) -> str | None:
     values = meta.all("author", "authors", "autor", "作者", "outlet", "publisher", "source", "quelle")
-    return next((value for value in values if "://" not in value), None)
+    return _label(next((value for value in values if "://" not in value), None), MAX_AUTHOR)
+
+
+def _label(value: str | None, most: int) -> str | None:
+    return (value and brief(value, most)) or None
+
+
+def _tags(values: list[str]) -> tuple[str, ...]:
+    return parse_tags(brief(value, MAX_TAGS * MAX_TAG) for value in values)[:MAX_TAGS]
 
 
 # --- Sections ----------------------------------------------------------------------------------------------
@@ -204,7 +215,7 @@ def _parts(found: list[Element], text: str, visible: str, title: str | None) -> 
         elif _SECTION_LABEL.fullmatch(element.text) or not any(map(str.isalnum, element.text)):
             continue  # says nothing
         elif element.kind == "heading" or element.text == title:
-            heading = element.text.rstrip(" :：")
+            heading = brief(element.text.rstrip(" :："), MAX_TITLE)
             yield _Part(element.span, element.text)
         else:
             yield _Part(Block(element.span, heading), element.text)

@@ -47,6 +47,7 @@ from rag.types import AnswererName, Bill
 from rag.uploads import UploadLimits
 
 if TYPE_CHECKING:
+    from rag.answering.plain import PlainWriter
     from rag.chat.model import ChatModel, Limits
 
 log = logging.getLogger(__name__)
@@ -203,6 +204,7 @@ def _assistant(
         feedback=feedback,
         rewriter=writing.rewriter if writing else HeuristicRewriter(settings.history_turns),
         library=library,
+        writer=writing.writer if writing else None,
     )
 
 
@@ -211,6 +213,7 @@ class _Writing:
     """The parts that a language model needs, or is needed for."""
 
     answerer: Answerer
+    writer: PlainWriter
     judge: Callable[[Question], Judge]
     rewriter: Rewriter
     models: tuple[ChatModel, ...]  # the one that writes, first
@@ -219,6 +222,7 @@ class _Writing:
 def _writing(settings: Settings, embedder: Embedder, encoder: FineEncoder | None) -> _Writing:
     # Imported here alone, as in _remote.
     from rag.answering.llm import LlmAnswerer  # noqa: PLC0415
+    from rag.answering.plain import PlainWriter  # noqa: PLC0415
     from rag.support.second import SecondOpinion  # noqa: PLC0415
 
     assert settings.chat_model
@@ -236,6 +240,7 @@ def _writing(settings: Settings, embedder: Embedder, encoder: FineEncoder | None
 
     return _Writing(
         LlmAnswerer(model),
+        PlainWriter(model),
         judge,
         ModelRewriter(rewrite, turns=settings.history_turns),
         (model, second) if second else (model,),

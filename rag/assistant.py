@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rag.answering.extractive import worth_reading
 from rag.articles import offered_questions
-from rag.conversation.rewriting import HeuristicRewriter, Rewriter, language
+from rag.conversation.rewriting import HeuristicRewriter, Message, Rewriter, language
 from rag.dense import DenseIndex
 from rag.engine import CitedQueryEngine, refuse
 from rag.errors import FeedbackError, LibraryError, QuestionError
@@ -37,9 +37,11 @@ from rag.types import (
     Turn,
     Update,
     Usage,
+    Written,
 )
 
 if TYPE_CHECKING:  # it takes most of a second to import, which who has no model should not wait for
+    from rag.answering.plain import PlainWriter
     from rag.chat.model import ChatModel
 
 
@@ -65,6 +67,7 @@ class Assistant:
         feedback: FeedbackStore | None = None,
         rewriter: Rewriter | None = None,
         library: Library | None = None,
+        writer: PlainWriter | None = None,
     ) -> None:
         self._store = store
         self._dense = dense
@@ -79,6 +82,7 @@ class Assistant:
         self._feedback = feedback
         self._rewriter = rewriter or HeuristicRewriter()
         self._library = library
+        self._writer = writer
         self._listed: tuple[int, list[ArticleSummary]] = (-1, [])
 
     def ask(
@@ -132,6 +136,22 @@ class Assistant:
             asked.standalone = self._rewriter.standalone(question, lang, history, cancelled, asked.bill)
         for told in engine.stream(asked):
             yield self._kept(told) if isinstance(told, Answer) else told
+
+    def write(
+        self, messages: Sequence[Message], *, max_tokens: int | None = None, cancelled: Event | None = None
+    ) -> Written:
+        """What the language model replies to a prompt that is no question: nothing is looked for, nothing is proven.
+
+        For the titles and the like that chat front ends ask for. ``max_tokens`` may be less than the limit of replies.
+
+        Raises:
+            QuestionError: there is no language model, or the prompt is longer than it may be.
+            ChatModelError: the model failed, or is left alone because it did so before.
+            CancelledReplyError: it was cancelled.
+        """
+        if self._writer is None:
+            raise QuestionError("no chat model is set up here; set RAG_CHAT_MODEL, or ask for quotes")
+        return self._writer.write(messages, max_tokens=max_tokens, cancelled=cancelled)
 
     def _refusal(self, question: str) -> RefusalReason | None:
         """Why there is nothing to look for."""

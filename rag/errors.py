@@ -9,6 +9,10 @@ class SettingsError(RagError):
     """A setting is unknown, malformed or unsafe. Raised at start; the message names the variable."""
 
 
+class KeysError(RagError):
+    """The file of API keys can't be read or written, or a key of this name can't be made. The message says why."""
+
+
 class ArticleError(RagError):
     """A file cannot be read as an article. The run goes on without it and reports it."""
 
@@ -38,20 +42,30 @@ class DenseIndexError(RagError):
 
 
 class EmbeddingError(RagError):
-    """The embedding model failed or answered with something that is no vector."""
+    """The embedding model failed or answered with something that is no vector.
+
+    ``words`` are those of the message that are the server's own: they may repeat what was to be embedded, and stay out
+    of the log.
+    """
+
+    def __init__(self, message: str, *, words: str = "") -> None:
+        super().__init__(message)
+        self.words = words
 
 
 class ChatModelError(RagError):
     """The server of a language model failed, or sent something that is no reply. Another call may do better.
 
     ``text`` is what came of the reply before. ``by_server``: the server failed, not the question put to it; this is
-    what opens a circuit.
+    what opens a circuit. ``words`` are those of the message that are the server's own: they often repeat the question,
+    and stay out of the log.
     """
 
-    def __init__(self, message: str, text: str = "", *, by_server: bool = False) -> None:
+    def __init__(self, message: str, text: str = "", *, by_server: bool = False, words: str = "") -> None:
         super().__init__(message)
         self.text = text
         self.by_server = by_server
+        self.words = words
 
 
 class ChatModelSetupError(ChatModelError):
@@ -60,6 +74,10 @@ class ChatModelSetupError(ChatModelError):
 
 class ReplyError(ChatModelError):
     """A language model's reply was cut off, refused or empty. ``text`` is what there is of it."""
+
+
+class CutOffError(ReplyError):
+    """A language model's reply reached the limit of tokens. ``text`` is what there is of it."""
 
 
 class CancelledReplyError(ReplyError):

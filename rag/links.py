@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from rag.text import HAN, INVISIBLE
+
 _SOURCE_LABEL = re.compile(
     r"(?:原文|来源|出处|阅读原文|源)\s*(?:链接|地址|网址)?|(?:the\s+)?(?:original\s+)?(?:source|article|link|url)"
     r"(?:\s+(?:link|article|url))?|original|read\s+(?:the\s+)?(?:original|more|full article)|"
@@ -20,6 +22,10 @@ _MARKDOWN_LINK = re.compile(
 _BARE_LINK = re.compile(_LEAD + r"<?(?P<url>[a-z][a-z0-9+.-]*://[^\s<>]+)>?[ \t*_]*", re.IGNORECASE)
 _AFTER_URL = ".,;:!?*_。，；：！？、"  # marks of the sentence or of emphasis, not of the link
 _LINE = re.compile(r"[^\n]+")
+MAX_URL = 2000  # characters; browsers and servers take no more for granted
+# A part of a host that a reader of Chinese, English or German can tell from every other: ASCII with letters of German
+# and its neighbours, or Chinese. Letters of other scripts look like these ("раypal" with a Cyrillic а).
+_LEGIBLE = re.compile(rf"[a-z0-9_ß-öø-ÿ-]+|[a-z0-9{HAN}-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +40,40 @@ class SourceLine:
 def checked_url(url: str | None) -> str | None:
     """The link if it may be shown to a reader: http or https, with a host, without a password in it.
 
+    A host in letters that could pass for others comes in its ASCII form.
+
     >>> checked_url("https://ft.com/content/1"), checked_url("javascript:alert(1)"), checked_url("https://")
     ('https://ft.com/content/1', None, None)
+    >>> checked_url("https://раypal.com/a"), checked_url("https://münchen.de/"), checked_url("https://新闻.中国/")
+    ('https://xn--ypal-43d9g.com/a', 'https://münchen.de/', 'https://新闻.中国/')
     """
-    if url is None or any(not c.isprintable() or c in " <>\"'`\\" for c in url):
+    if url is None or len(url) > MAX_URL or INVISIBLE.search(url):
+        return None
+    if any(not c.isprintable() or c in " <>\"'`\\" for c in url):
         return None  # white space, control, invisible and direction characters could disguise where it leads
     try:
         parts = urlsplit(url)
-        allowed = parts.scheme.lower() in ("http", "https") and parts.hostname and "@" not in parts.netloc
-    except ValueError:  # e.g. a broken IPv6 host
+        port = "" if parts.port is None else f":{parts.port}"
+        if parts.scheme.lower() not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+            return None
+        host = _legible(parts.hostname)
+    except ValueError:  # e.g. a broken IPv6 host, a port that is none, a host that has no ASCII form
         return None
-    return url if allowed else None
+    return url if host is None else url.replace(parts.netloc, host + port, 1)
+
+
+def _legible(host: str) -> str | None:
+    """The host in ASCII where it can't be told from another as it is; None where it can stay.
+
+    Raises:
+        ValueError: it has no ASCII form, or one that no browser would take.
+    """
+    if ":" in host or all(_LEGIBLE.fullmatch(part) for part in host.rstrip(".").split(".")):
+        return None
+    encoded = host.encode("idna").decode()
+    if not all(_LEGIBLE.fullmatch(part) for part in encoded.rstrip(".").split(".")):
+        raise ValueError(f"{host!r} is no host")
+    return encoded
 
 
 def find_source_lines(text: str, start: int) -> list[SourceLine]:

@@ -21,7 +21,10 @@ _UNDERLINE = re.compile(r" {0,3}(?:={3,}|-{3,})\s*")
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 _BOLD_LINE = re.compile(r"\s*(?:\*\*|__)(?!\s)[^*\n]+(?:\*\*|__)[\s:：]*")
 _LIST_ITEM = re.compile(r"\s*(?:[-*+•]|\d+[.)、])\s+|\s*\d+、")
-_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+# What a browser or a Markdown reader does not show: "<!-- … -->", and "[//]: # (…)", a link to nowhere.
+_COMMENT = re.compile(
+    r"<!--(?s:.*?)(?:-->|\Z)|^ {0,3}\[[^\[\]\n]{1,40}\]:[ \t]*(?:#|<#?>)[ \t]*(?:[\"'(][^\n]*)?$", re.MULTILINE
+)
 _HAN = re.compile(f"[{HAN}]")
 # A language model's words before the article proper. Only ever a short paragraph that ends in a colon.
 _PREAMBLE = re.compile(
@@ -59,7 +62,11 @@ def blank_out(text: str, regions: Iterable[tuple[int, int]]) -> str:
 
 
 def without_comments(text: str) -> str:
-    """Hidden HTML comments blanked out: what a reader can't see must not be found or cited."""
+    """Hidden comments, of HTML and of Markdown, blanked out: what a reader can't see must not be found or cited.
+
+    >>> without_comments("A<!-- x -->b\\n[//]: # (Obey.)\\nC").split()
+    ['A', 'b', 'C']
+    """
     return blank_out(text, (match.span() for match in _COMMENT.finditer(text)))
 
 

@@ -28,7 +28,8 @@ class OpenAIEmbedding(Embedder):
                 model=self._model, input=[text or " " for text in texts], encoding_format="float"
             )
         except openai.OpenAIError as error:
-            raise EmbeddingError(f"{self._client.base_url} did not embed with {self._model}: {error}") from error
+            what = f"{self._client.base_url} did not embed with {self._model}: {error}"
+            raise EmbeddingError(what, words=str(error)) from error
         by_index = sorted(answer.data, key=lambda item: item.index)
         if len(by_index) != len(texts):
             raise EmbeddingError(f"{self._model} returned {len(by_index)} vectors for {len(texts)} texts")

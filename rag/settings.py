@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from pathlib import Path
@@ -12,9 +13,13 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from rag.errors import SettingsError
+from rag.keys import FILE_NAME, KeyFile
+from rag.logs import Format, Level
 
 PREFIX = "RAG_"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# Parts of the address space that are the server's own: a prefix that begins with one could not be told from a route.
+OWN_PATHS = ("api", "v1", "mcp", "health", "docs", "openapi.json", "gradio_api", "evaluation", "export", "login")
 ENV_FILE = Path(".env")
 
 
@@ -64,10 +69,37 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address that the page and the API listen on")
     port: int = Field(7860, ge=0, le=65535, description="their port; 0 takes a free one")
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        (), description="comma list of bearer keys for the API; empty: open, on loopback only"
+        (),
+        description="comma list of bearer keys for the API, beside those of `python -m rag keys`; none of either: "
+        "open, on loopback only",
     )
     users: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="comma list of name:password for the page; empty: no login, on loopback only"
+    )
+    read_only_users: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="comma list of names from RAG_USERS; they ask and rate, but neither upload nor remove"
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="comma list of origins, e.g. https://app.example.org, whose pages may call the API; empty: none"
+    )
+    rate_per_minute: int = Field(
+        120, ge=0, description="requests a minute of one key, of one page user, or of one address without; 0: no limit"
+    )
+    answers_at_once: int | None = Field(
+        None, ge=1, le=1000, description="questions and searches of the API at once; empty: 3, with a chat model 16"
+    )
+    answers_waiting: int = Field(256, ge=0, le=100_000, description="more of them that wait in line; beyond it: 503")
+    request_timeout: float = Field(
+        300, gt=0, le=86_400, description="seconds that a request may take; an upload six times that"
+    )
+    max_connections: int = Field(512, ge=16, le=100_000, description="connections at once")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="comma list of addresses or networks of proxies whose X-Forwarded headers are believed"
+    )
+    root_path: str = Field("", description="prefix under which a proxy serves all this, e.g. /articles")
+    log_format: Format = Field("plain", description="plain or json, one line a record")
+    log_level: Level = Field(
+        "info", description="debug, info, warning or error; at debug the log may hold what people ask"
     )
     max_question_chars: int = Field(2000, ge=1, le=100_000, description="longest question, in characters")
     max_upload_mb: int = Field(50, ge=1, le=1024, description="largest upload of articles, in MB")
@@ -82,7 +114,7 @@ class Settings(BaseSettings):
         None, validation_alias=AliasChoices("OPENAI_API_KEY"), description="its key"
     )
 
-    @field_validator("api_keys", "users", mode="before")
+    @field_validator("api_keys", "users", "read_only_users", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _comma_list(cls, value: object) -> object:
         if isinstance(value, str):
@@ -119,13 +151,62 @@ class Settings(BaseSettings):
             )
         return self
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _named_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if not re.fullmatch(r"https?://[^/*\s?#@]+", one):
+                raise ValueError(f"{one} is no origin; name each one, like https://app.example.org, without a path")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            try:
+                ipaddress.ip_network(one, strict=False)
+            except ValueError:
+                raise ValueError(f"{one} is no address; name each one, like 127.0.0.1 or 10.0.0.0/8") from None
+        return value
+
+    @field_validator("root_path")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        path = value.rstrip("/")
+        if path and not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", path):
+            raise ValueError("write it like /articles")
+        if path.split("/")[1:2] and path.split("/")[1] in OWN_PATHS:
+            raise ValueError(f"it must not begin with a path of the server itself ({', '.join(OWN_PATHS)})")
+        return path
+
+    @model_validator(mode="after")
+    def _readers_are_users(self) -> Self:
+        names = {user.get_secret_value().partition(":")[0] for user in self.users}
+        if unknown := [name for name in self.read_only_users if name not in names]:
+            raise ValueError(f"RAG_READ_ONLY_USERS={','.join(unknown)}: RAG_USERS has no such name")
+        return self
+
     @model_validator(mode="after")
     def _keys_off_loopback(self) -> Self:
-        if self.host not in LOOPBACK and not self.api_keys:
+        if not self.is_local and not self.api_keys and not self.key_file.read():
+            where = f"RAG_HOST={self.host}"
+            if self.host in LOOPBACK:
+                where = f"RAG_ROOT_PATH={self.root_path}" if self.root_path else "RAG_TRUSTED_PROXIES"
             raise ValueError(
-                f"RAG_HOST={self.host} would let anyone on the network in; set RAG_API_KEYS, or use 127.0.0.1"
+                f"{where} would let anyone on the network in; set RAG_API_KEYS, or make a key with "
+                "python -m rag keys add NAME, or serve this machine alone at 127.0.0.1 without a proxy"
             )
         return self
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the server: it listens on loopback, and for no proxy."""
+        return self.host in LOOPBACK and not self.trusted_proxies and not self.root_path
+
+    @property
+    def key_file(self) -> KeyFile:
+        """Where the API keys of ``python -m rag keys`` are."""
+        return KeyFile(self.data_dir / FILE_NAME)
 
 
 def variable(name: str) -> str:

@@ -77,8 +77,12 @@ _EMPHASIS = re.compile(
     r"|~~(?=\S)([^~\n]++)(?<=\S)~~"
     r"|`([^`\n]++)`"
 )
-# Soft hyphens, zero-width and direction characters: a reader can't see them, a word must not be cut by them.
-_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
+# What a reader can't see: soft hyphens, zero-width, direction and tag characters, variation selectors, fillers, control
+# characters but for white space. A word must not be cut by them, and nothing said in them.
+INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 _LEADING_MARK = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?|[-*+][ \t]+)+", re.MULTILINE)
 _HAN_WRAP = re.compile(rf"(?<=[{HAN}，。、；：！？])[ \t]*\n[ \t]*(?=[{HAN}“‘「《（])")
 
@@ -89,10 +93,20 @@ def plain(text: str) -> str:
     >>> plain("- **Scale** raised [$1bn](https://ft.com) in `2024`")
     'Scale raised $1bn in 2024'
     """
-    text = _LEADING_MARK.sub("", _LINK.sub(r"\1", _HAN_WRAP.sub("", _INVISIBLE.sub("", text))))
+    text = _LEADING_MARK.sub("", _LINK.sub(r"\1", _HAN_WRAP.sub("", INVISIBLE.sub("", text))))
     for _ in range(3):  # emphasis in emphasis
         text = _EMPHASIS.sub(lambda match: match[match.lastindex or 0], text)
     return re.sub(r"\s+", " ", text.replace("**", "")).strip()
+
+
+def brief(text: str, most: int) -> str:
+    """A text on one line, without what no reader can see, of so many characters at most.
+
+    >>> brief("Wer\\n\\n\\u202efragt?", 40), brief("Wer fragt?", 6)
+    ('Wer fragt?', 'Wer f…')
+    """
+    words = " ".join(INVISIBLE.sub("", text).split())
+    return words if len(words) <= most else words[: most - 1].rstrip() + "…"
 
 
 _GENDER = re.compile(r"(\w)[:*_;·]innen\b")
@@ -147,7 +161,7 @@ def tokens(text: str, lang: Lang) -> list[str]:
     ['die', 'haus', 'kost', '13_8', 'mio']
     """
     found: list[str] = []
-    for match in _WORD.finditer(unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()):
+    for match in _WORD.finditer(unicodedata.normalize("NFKC", INVISIBLE.sub("", text)).casefold()):
         word = match.group()
         if _HAN.match(word):
             for i, char in enumerate(word):

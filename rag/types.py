@@ -358,6 +358,16 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """What a language model replied to a prompt that is no question to the articles: nothing of it is proven."""
+
+    text: str
+    model: str
+    cut_off: bool = False  # it reached its limit of tokens
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """The first of an answer that is told as it comes: the passages that it may rest on, best first."""
 

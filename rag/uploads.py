@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import stat
 import unicodedata
 import zipfile
 import zlib
@@ -19,6 +20,7 @@ from typing import Literal
 
 from rag.articles import MAX_BYTES, SUFFIXES, decode, parse_article
 from rag.errors import ArticleError
+from rag.text import INVISIBLE
 
 ARCHIVE = ".zip"
 UNPACKED = 4  # times the size of an upload: text shrinks to a third or a quarter in an archive
@@ -43,6 +45,7 @@ Reason = Literal[
     "empty_archive",
     "encrypted",
     "compression",
+    "link",
     "nested",
     "bomb",
     "too_many",
@@ -62,6 +65,7 @@ REASONS: dict[Reason, str] = {
     "empty_archive": "the zip archive holds no files",
     "encrypted": "it is encrypted; make the zip archive without a password",
     "compression": "it is packed in an unusual way; make the zip archive with the usual method, deflate",
+    "link": "it is a link to another file; put the file itself into the archive",
     "nested": "an archive inside an archive is not opened; upload it by itself",
     "bomb": "it would unpack to more than a hundred times its size, which text does not",
     "too_many": "at most {limit} files can be uploaded at once; upload the rest after that",
@@ -112,7 +116,7 @@ def safe_name(name: str) -> str:
     >>> safe_name("../../etc/Straße\\n.md"), safe_name("C:\\\\news\\\\新闻?.md"), safe_name("..")
     ('Straße.md', '新闻_.md', '..')
     """
-    last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
+    last = re.split(r"[/\\]", INVISIBLE.sub("", unicodedata.normalize("NFC", name)))[-1]
     visible = "".join(c for c in last if c.isspace() or unicodedata.category(c)[0] != "C")
     path = PurePosixPath(" ".join(_FORBIDDEN.sub("_", visible).split()))
     stem, suffix = path.name.removesuffix(path.suffix).rstrip(), path.suffix
@@ -136,8 +140,8 @@ def unpack(files: Sequence[tuple[str, bytes]], limits: UploadLimits) -> list[Inc
 
 
 def _shown(name: str) -> str:
-    """A name as it can be shown and sent: on one line, without characters that are none."""
-    return " ".join(name.encode("utf-8", "replace").decode().split())[:300] or "?"
+    """A name as it can be shown and sent: on one line, without characters that are none or that no reader can see."""
+    return " ".join(INVISIBLE.sub("", name.encode("utf-8", "replace").decode()).split())[:300] or "?"
 
 
 def _checked(name: str, file: str, data: bytes) -> Incoming | Refused:
@@ -238,6 +242,8 @@ def _entries(
 def _wrong_packing(entry: zipfile.ZipInfo) -> Reason | None:
     if entry.flag_bits & 1:
         return "encrypted"
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return "link"
     # The module unpacks the other methods by the block, however much comes of one.
     return None if entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) else "compression"
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from llama_index.core.bridge.pydantic import PrivateAttr
 
 from rag.assembly import open_assistant, run_ingest
@@ -19,8 +22,10 @@ ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "articles"
 SHARED = ROOT.parent / "shared"  # data that is measured with, beside the checkout
 
+collect_ignore = ["clients"]  # programs that run in processes of their own
+
 # Imported by the files that drive a browser, and by no other: it brings Gradio and Playwright along.
-pytest.register_assert_rewrite("page_fixtures")
+pytest.register_assert_rewrite("page_fixtures", "browsing")
 
 # One direction a subject, in the three languages, so that a test can tell by eye what is similar to what.
 SUBJECTS = (
@@ -93,16 +98,34 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-never-to-be-used")
 
 
+@pytest.fixture(autouse=True)
+def clean_logging() -> Iterator[None]:
+    """A command that sets up logging does so for its test alone."""
+    loggers = [logging.getLogger(name) for name in (None, "rag")]
+    before = [(one.level, [*one.handlers]) for one in loggers]
+    yield
+    for one, (level, handlers) in zip(loggers, before, strict=True):
+        one.setLevel(level)
+        one.handlers[:] = [handler for handler in one.handlers if handler in handlers]
+
+
 def settings_for(data_dir: Path, **values: Any) -> Settings:
     """Settings that read no file of the machine."""
     return Settings(_env_file=None, data_dir=data_dir, **values)  # type: ignore[call-arg]
 
 
-def _assistant_over(folder: Path, data_dir: Path) -> Assistant:
-    settings = settings_for(data_dir)
-    report = run_ingest(settings, [folder])
-    assert not report.failed, report.failed
-    return open_assistant(settings)
+def made_index(factory: pytest.TempPathFactory, folder: Path, *, include_qa: bool = True) -> Path:
+    """A data folder of one's own with the index of these articles, which is made once for all workers."""
+    mine = factory.getbasetemp()
+    ours = mine.parent if os.environ.get("PYTEST_XDIST_WORKER") else mine
+    made = ours / f"index-{folder.name}-{'with' if include_qa else 'without'}-qa"
+    with FileLock(f"{made}.lock"):
+        if not made.exists():
+            making = made.with_suffix(".making")
+            report = run_ingest(settings_for(making), [folder], include_qa=include_qa)
+            assert not report.failed, report.failed
+            making.rename(made)
+    return Path(shutil.copytree(made, factory.mktemp(folder.name) / "data"))
 
 
 def shared_folder(name: str) -> Path:
@@ -117,7 +140,7 @@ def shared_folder(name: str) -> Path:
 @pytest.fixture(scope="session")
 def assistant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
     """The real product over the sample articles."""
-    opened = _assistant_over(SAMPLES, tmp_path_factory.mktemp("samples"))
+    opened = open_assistant(settings_for(made_index(tmp_path_factory, SAMPLES)))
     yield opened
     opened.close()
 
@@ -126,6 +149,6 @@ def assistant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
 def seeds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
     """The real product over the two articles that its first user gave."""
     folder = shared_folder("seeds")
-    opened = _assistant_over(folder, tmp_path_factory.mktemp("seeds"))
+    opened = open_assistant(settings_for(made_index(tmp_path_factory, folder)))
     yield opened
     opened.close()

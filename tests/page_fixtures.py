@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from queue import Queue
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from browsing import Watch, serving
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from web_fakes import HandMadeAssistant
 
 from rag.assistant import Assistant
 from rag.feedback import FeedbackStore
 from rag.web.api import create_api
 from rag.web.chat import build_chat, end_streams, mount
-from rag.web.server import Server, bind
 
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-QUIET += ["--disable-sync", "--no-first-run"]  # without these Chromium itself calls its maker
+pytest_plugins = ["browsing"]
+
 LIMIT = 200
 
 expect.set_options(timeout=15_000)  # of a page that is right most comes at once; two cores are busy with other tests
@@ -34,16 +31,8 @@ def serve(assistant: Assistant, runs: Path, port: int = 0) -> Iterator[str]:
     """The whole app on a port (0: a free one), as ``chat_app.py`` serves it."""
     api = create_api(assistant, max_question_chars=LIMIT)
     mount(api, build_chat(assistant, runs=runs, max_question_chars=LIMIT), runs=runs)
-    ready: Queue[str] = Queue()
-    server = Server(api, ready.put, end_streams)
-    with bind("127.0.0.1", port) as bound:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-        thread.start()
-        try:
-            yield ready.get(timeout=60)
-        finally:
-            server.should_exit = True
-            thread.join(20)
+    with serving(api, end_streams, port) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -88,47 +77,25 @@ def hand_made_site(hand_made: HandMadeAssistant, served_by_hand: tuple[HandMadeA
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    installed = next((path for name in names if (path := shutil.which(name))), None)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=installed, args=QUIET)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture(scope="module")
 def contexts(browser: Browser) -> dict[str, BrowserContext]:
     """One browser context a kind, so that Gradio's parts are loaded into its cache once."""
     return {}
 
 
 @pytest.fixture
-def open_page(browser: Browser, contexts: dict[str, BrowserContext]) -> Iterator[OpenPage]:
-    """Open an address; at the end nothing may have gone to another host, and nothing wrong to the console."""
-    strangers: list[str] = []
-    complaints: list[str] = []
-    pages: list[Page] = []
+def open_page(browser: Browser, contexts: dict[str, BrowserContext], watch: Watch) -> OpenPage:
+    """Open an address."""
 
     def opened(address: str, **kind: Any) -> Page:
         if str(kind) not in contexts:
             contexts[str(kind)] = browser.new_context(**{"locale": "en-US", **kind})
-        page = contexts[str(kind)].new_page()
-        pages.append(page)
-        local = (address, "data:", "blob:")
-        page.on("request", lambda r: None if r.url.startswith(local) else strangers.append(r.url))
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda e: complaints.append(str(e)))
+        page = watch.over(contexts[str(kind)].new_page(), address)
         page.goto(address)
         expect(page.locator("#question textarea")).to_be_visible()
         expect(page.locator("#sources .empty")).to_be_visible()
         return page
 
-    yield opened
-    for page in pages:
-        page.close()
-    assert strangers == []
-    assert complaints == []
+    return opened
 
 
 def ask(page: Page, question: str) -> None:

@@ -422,13 +422,20 @@ def test_an_unreadable_file_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         read_article(file, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["文章", "Größe", "🚀 launch", "a b", "..x", "name\nline"])
-def test_file_names_of_all_kinds(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        *((name, name) for name in ("文章", "Größe", "🚀 launch", "a b", "..x")),
+        ("name\nline", "name line"),
+        ("a\u202egnp", "agnp"),
+    ],
+)
+def test_file_names_of_all_kinds(tmp_path: Path, name: str, shown: str) -> None:
     (tmp_path / "sub").mkdir()
     file = tmp_path / "sub" / f"{name}.md"
     file.write_text(EN, encoding="utf-8")
     article = read_article(file, tmp_path)
-    assert (article.file, article.title) == (f"sub/{name}.md", name)
+    assert (article.file, article.title) == (f"sub/{shown}.md", shown)
 
 
 def test_a_file_name_that_is_no_text_can_be_shown(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from browsing import Watch
 from conftest import SAMPLES, settings_for
-from page_fixtures import QUIET, serve
-from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
+from page_fixtures import serve
+from playwright.sync_api import Browser, FilePayload, Page, expect
 from web_fakes import SUMMARY, HandMadeAssistant
 
 from rag import assembly
@@ -25,6 +26,8 @@ from rag.types import ArticleSummary
 from rag.web.api import create_api
 from rag.web.chat import build_chat, mount
 from rag.web.library_tab import article_id_of
+
+pytest_plugins = ["browsing"]
 
 JUNK = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
 PLACES = (
@@ -58,39 +61,18 @@ def site(product: Assistant, home: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    installed = next((path for name in names if (path := shutil.which(name))), None)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=installed, args=QUIET)
-        yield launched
-        launched.close()
-
-
 @pytest.fixture
-def open_tab(browser: Browser, site: str) -> Iterator[OpenTab]:
-    """Open the page and its tab; at the end nothing may have gone to another host, and nothing wrong to the console."""
-    strangers: list[str] = []
-    complaints: list[str] = []
-    pages: list[Page] = []
+def open_tab(browser: Browser, site: str, watch: Watch) -> OpenTab:
+    """Open the page and its tab."""
 
     def opened(**kind: Any) -> Page:
-        page = browser.new_page(**{"locale": "en-US", **kind})
-        pages.append(page)
-        page.on("request", lambda r: None if r.url.startswith((site, "data:", "blob:")) else strangers.append(r.url))
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda e: complaints.append(str(e)))
+        page = watch.over(browser.new_page(**{"locale": "en-US", **kind}), site)
         page.goto(site)
         page.locator("#tab-articles-button").click()
         expect(page.locator("#articles .item").first).to_be_visible()
         return page
 
-    yield opened
-    for page in pages:
-        page.close()
-    assert strangers == []
-    assert complaints == []
+    return opened
 
 
 def titles(page: Page) -> list[str]:

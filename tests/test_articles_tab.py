@@ -139,7 +139,7 @@ def test_what_is_open_is_told_without_the_number_of_the_click() -> None:
 
 def test_a_tag_and_an_outlet_that_are_gone_are_wanted_no_longer() -> None:
     wanted = ("", "newest", ANY, "gone", "gone too")
-    listed, _, tags, outlets, _ = Shelves(Librarian()).arrive("", *wanted, LISTED, request("de"))
+    listed, _, tags, outlets, *_ = Shelves(Librarian()).arrive("", *wanted, LISTED, request("de"))
     assert "Von Katzen" in listed
     assert (tags["value"], outlets["value"]) == (ANY, ANY)
     assert tags["choices"] == [("Alle", ANY), ("Tag animals", "Tag animals")]

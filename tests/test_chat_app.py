@@ -32,6 +32,12 @@ def options(tmp_path: Path, write: Callable[..., Path], monkeypatch: pytest.Monk
 
 
 @pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what has nothing to do with the finer encoder, which takes seconds to load."""
+    monkeypatch.setenv("RAG_EMBED_MODEL", "local-fast")
+
+
+@pytest.fixture
 def process(options: list[str]) -> Iterator[subprocess.Popen[str]]:
     """The command, running."""
     command = [sys.executable, str(ROOT / "chat_app.py"), *options]
@@ -88,6 +94,7 @@ def tools(url: str) -> list[str]:
     return asyncio.run(listed())
 
 
+@pytest.mark.usefixtures("fast")
 def test_a_file_that_came_while_it_was_off_is_indexed_at_the_next_start(options: list[str], tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "chat_app.py"), *options]
     for files in (1, 2):
@@ -109,6 +116,7 @@ def articles(url: str) -> int:
         return int(json.load(response)["articles"])
 
 
+@pytest.mark.usefixtures("fast")
 def test_with_users_the_page_and_its_reports_ask_who_is_there(
     options: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -131,6 +139,7 @@ def test_with_users_the_page_and_its_reports_ask_who_is_there(
         started.communicate(timeout=20)
 
 
+@pytest.mark.usefixtures("fast")  # first, so that the process has it too
 def test_a_second_server_on_the_same_data_is_refused(
     process: subprocess.Popen[str], options: list[str], run: Callable[[list[str]], tuple[int, str]]
 ) -> None:

@@ -379,7 +379,7 @@ def test_a_stream_that_never_ends_is_cut_off_at_last() -> None:
         while True:
             yield said(None, reasoning_content=".") + b": ping\n\n" * 1000
 
-    error = failure_of(Streamed(on_and_on()), replace(HASTY, total=1.0), max_tokens=100_000_000)
+    error = failure_of(Streamed(on_and_on()), replace(PATIENT, total=1.0), max_tokens=100_000_000)
     assert "was cut off" in str(error)
     assert "did not finish its reply within 1 seconds" in str(error)
     assert error.text == "so "

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import serving
 from conftest import SAMPLES, settings_for
 from record import EXAMPLES, PAGE, STREAM, record
-from test_streaming import serve
 
 from rag.__main__ import main
 from rag.assembly import open_assistant, run_ingest
@@ -43,7 +43,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(data: Path) -> Iterator[str]:
     assistant = open_assistant(settings_for(data, embed_model="local-fast"))
-    with serve(create_api(assistant)) as served:
+    with serving(create_api(assistant)) as served:
         yield served
     assistant.close()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SAMPLES, settings_for
+from conftest import SAMPLES, made_index, settings_for
 
 from eval.dataset import Case, choose_cases, gold_langs, read_articles
 from eval.likeness import Likeness
@@ -23,7 +23,7 @@ from eval.progress import progress_bar
 from eval.runner import evaluate
 from eval.scorers import LOWER_IS_BETTER, Tools
 from eval.summary import MEASURES, Summary, summarise
-from rag.assembly import open_assistant, open_embedder, run_ingest
+from rag.assembly import open_assistant, open_embedder
 from rag.assistant import Assistant
 from rag.engine import refuse
 from rag.sentences import sentences
@@ -129,9 +129,8 @@ class Workshop:
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     opened = []
     for name in ("without", "with"):
-        settings = settings_for(tmp_path_factory.mktemp(name))
-        run_ingest(settings, [SAMPLES], include_qa=name == "with")
-        opened.append(open_assistant(settings))
+        data = made_index(tmp_path_factory, SAMPLES, include_qa=name == "with")
+        opened.append(open_assistant(settings_for(data)))
     assistant, leaky = opened
     articles, _ = read_articles(SAMPLES)
     tools = Tools(article_text(assistant), Likeness(open_embedder(settings_for(Path("unused")))), gold_langs(articles))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -13,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from browsing import Watch
+from playwright.sync_api import Browser, Locator, Page, expect
 from report_fakes import END_OF_SCRIPT, HOSTILE, WORST_FIRST, empty_run, large_run, small_run
 
 from eval.report.html import render_html
 from rag.web.theme import COLOURS
 
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-QUIET += ["--disable-sync", "--no-first-run"]  # without these Chromium itself calls its maker
+pytest_plugins = ["browsing"]
+
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline';"
     " img-src 'self' data: blob:"
@@ -41,41 +41,20 @@ def many() -> str:
     return render_html(large_run(MANY))
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    installed = next((path for name in names if (path := shutil.which(name))), None)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=installed, args=QUIET)
-        yield launched
-        launched.close()
-
-
 @pytest.fixture
-def open_report(browser: Browser, tmp_path: Path) -> Iterator[OpenReport]:
-    """Open a run's report from a file; nothing may be asked of anyone, and nothing wrong go to the console."""
-    strangers: list[str] = []
-    complaints: list[str] = []
-    pages: list[Page] = []
+def open_report(browser: Browser, watch: Watch, tmp_path: Path) -> OpenReport:
+    """Open a run's report from a file; it asks nothing of anyone and opens no dialog."""
 
     def opened(report: str, *, address: str | None = None, fragment: str = "", **kind: Any) -> Page:
         file = tmp_path / "report.html"
         file.write_text(report, encoding="utf-8")
-        page = browser.new_context(**kind).new_page()
-        pages.append(page)
-        own = (file.as_uri(), "data:", "blob:", address or file.as_uri())
-        page.on("request", lambda r: None if r.url.startswith(own) else strangers.append(r.url))
-        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda e: complaints.append(str(e)))
-        page.on("dialog", lambda d: complaints.append(f"a dialog said {d.message}"))
+        own = (file.as_uri(), address or file.as_uri())
+        page = watch.over(browser.new_page(**kind), *own, levels=("error", "warning"))
+        page.on("dialog", lambda d: watch.complaints.append(f"a dialog said {d.message}"))
         page.goto(f"{address}/report.html{fragment}" if address else file.as_uri() + fragment)
         return page
 
-    yield opened
-    for page in pages:
-        page.context.close()
-    assert strangers == []
-    assert complaints == []
+    return opened
 
 
 @pytest.fixture

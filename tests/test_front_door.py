@@ -88,7 +88,7 @@ def test_the_pages_scripts_run_before_all_of_gradio(browser: Browser) -> None:
     assert all(JAVASCRIPT[name] in script for name in SCRIPTS)
     places = [script.index(JAVASCRIPT[name]) for name in SCRIPTS]
     assert places == sorted(places)
-    assert html.index("<script>window.ask") == html.index("<head>") + len("<head>")
+    assert re.search(r'<head><meta [^>]+><script nonce="[^"]+">window\.ask', html)
     assert html.count("window.ask =") == 1
     assert "gradio_config" in html  # the page itself is still there
 
@@ -150,6 +150,28 @@ def test_no_word_can_end_the_script(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "<b>x" not in first_script(html)
 
 
+def test_every_script_bears_the_nonce_of_its_response_and_no_other_may_run(browser: Browser) -> None:
+    fetched = browser.fetch()
+    policy = dict(part.split(" ", 1) for part in fetched.headers["content-security-policy"].split("; "))
+    nonce = re.fullmatch(r"'nonce-([\w-]{20,})'", policy["script-src"])
+    assert nonce
+    assert policy["default-src"] == policy["object-src"] == policy["frame-ancestors"] == "'none'"
+    assert policy["connect-src"] == policy["form-action"] == policy["base-uri"] == "'self'"
+    tags = re.findall(r"<script[^>]*>", fetched.text)
+    assert len(tags) > 3
+    assert all(f'nonce="{nonce[1]}"' in tag for tag in tags)
+    assert nonce[1] not in browser.fetch().headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("said", ["</script><script>x()</script>", '"><script>x()</script>'])
+def test_nothing_that_a_request_says_becomes_a_script(browser: Browser, said: str) -> None:
+    ours = len(re.findall("<script", browser.fetch().text))
+    headers = {"x-forwarded-host": said, "accept-language": said, "cookie": f"{COOKIE}={said}", "user-agent": said}
+    asked = browser.fetch(f"/?__theme={said}&lang={said}", headers=headers)
+    assert asked.status in (200, 400)
+    assert len(re.findall("<script", asked.text)) in (0, ours)
+
+
 def test_what_a_server_sends_besides_goes_through(tmp_path: Path) -> None:
     assistant = HandMadeAssistant()
     site = mount(create_api(assistant), build_chat(assistant, runs=tmp_path), runs=tmp_path)
@@ -189,6 +211,7 @@ def test_a_script_is_sent_each_word_once() -> None:
 def test_a_conversation_as_long_as_the_script_gives_back_is_taken(browser: Browser, path: str) -> None:
     most = re.search(r"MOST_AT_ONCE = ([\d_]+)", JAVASCRIPT["conversations.js"])
     assert most
-    given = json.dumps({"fn_index": -1, "data": ["1\n" + "猫" * int(most[1])]}, ensure_ascii=False).encode()
+    data = ["1\n" + "猫" * int(most[1])]
+    given = json.dumps({"fn_index": -1, "session_hash": "of a page", "data": data}, ensure_ascii=False).encode()
     with pytest.raises(KeyError, match="-1"):  # it was read, and such a function there is not
         browser.fetch(path, "POST", content=given, headers={"content-type": "application/json"})

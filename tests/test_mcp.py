@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import anyio
 import pytest
+from browsing import serving
 from fastapi.testclient import TestClient
 from mcp import Client
 from mcp_types import CallToolResult, Tool
 from test_model_answers import LINKS, QUESTIONS, ingested, product_at
-from test_streaming import serve
 from web_fakes import HandMadeAssistant, make_citation, make_passage
 
 from rag.types import LANGS, Found, Lang, Update
@@ -52,7 +52,7 @@ def waiting() -> Waiting:
 
 @pytest.fixture(scope="module")
 def address(waiting: Waiting) -> Iterator[str]:
-    with serve(create_api(waiting, max_question_chars=LIMIT)) as served:
+    with serving(create_api(waiting, max_question_chars=LIMIT)) as served:
         yield f"{served}{MCP_PATH}"
 
 
@@ -211,7 +211,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     data = ingested(tmp_path_factory.mktemp("real"), embed_model="local-fast")
     with (
         product_at(data, None, chat_model=None, embed_model="local-fast") as assistant,
-        serve(create_api(assistant)) as at,
+        serving(create_api(assistant)) as at,
     ):
         yield f"{at}{MCP_PATH}"
 

@@ -184,7 +184,9 @@ def running_product(data: Path, **settings: Any) -> Iterator[Running]:
 def shown(prompt: str) -> list[tuple[int, str, str]]:
     """The passages in a prompt: number, what is told about them, and text."""
     passages, _, _ = re.split(r"\n\n(?=(Question|Frage|问题): )", prompt, maxsplit=1)
-    found = re.findall(r"^\[(\d+)\] \((.*)\)\n(.*(?:\n(?!\n\[).*)*)", passages, re.MULTILINE)
+    boundary = re.search(r"^--- [a-z]{8}$", passages, re.MULTILINE)
+    assert boundary
+    found = re.findall(rf"^\[(\d+)\] \((.*)\)\n(.*(?:\n(?!{boundary[0]}).*)*)", passages, re.MULTILINE)
     return [(int(number), about, text.strip()) for number, about, text in found]
 
 

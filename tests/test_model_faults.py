@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from browsing import serving
 from model_server import (
     DIE,
     DONE,
@@ -53,7 +54,7 @@ from test_model_answers import (
     texts_of,
     without_marker,
 )
-from test_streaming import SOON, posted, serve
+from test_streaming import SOON, posted
 
 from rag.answering.prompts import note
 from rag.assistant import Assistant
@@ -354,7 +355,7 @@ def test_a_judge_that_keeps_failing_is_left_alone_and_the_answers_go_on(data: Pa
 def test_over_http_a_fault_is_an_answer_with_a_note(data: Path, fault: str) -> None:
     with (
         product(data, lambda request: FAULTS[fault], chat_timeout=0.5) as (assistant, _),
-        serve(create_api(assistant)) as site,
+        serving(create_api(assistant)) as site,
     ):
         asked = {"question": QUESTIONS["de"]}
         whole = httpx2.post(f"{site}/api/ask", json=asked, timeout=20)
@@ -376,7 +377,7 @@ def test_over_http_an_answer_that_broke_off_keeps_what_was_said(data: Path) -> N
     def reply(request: Request) -> Given:
         return Streamed([said(marked(request, FIRST["zh"]) + THEN["zh"]), DIE])
 
-    with product(data, reply) as (assistant, _), serve(create_api(assistant)) as site:
+    with product(data, reply) as (assistant, _), serving(create_api(assistant)) as site:
         text = httpx2.post(f"{site}/api/ask", json={"question": QUESTIONS["zh"], "stream": True}, timeout=20).text
     blocks = [block.split("\ndata: ") for block in text.strip().split("\n\n")]
     (found, sentence, answer) = [(name.removeprefix("event: "), json.loads(value)) for name, value in blocks]
@@ -397,7 +398,7 @@ def running(data: Path) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def site(running: Running) -> Iterator[str]:
-    with serve(create_api(running.assistant)) as address:
+    with serving(create_api(running.assistant)) as address:
         yield address
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,92 +12,29 @@ from typing import Any
 import httpx2
 import openai
 import pytest
+from browsing import serving
+from fastapi.testclient import TestClient
 from markdown_it import MarkdownIt
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from test_streaming import SOON, posted, serve
-from web_fakes import QUOTE, REFUSALS, HandMadeAssistant, make_answer, make_citation, make_passage, make_refusal
+from openai_fakes import ANSWERS, URL, ToldAssistant, ask, chunks, connect, content_of, deltas, extra
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.types import Receive, Scope, Send
+from test_streaming import SOON, posted
+from web_fakes import QUOTE, REFUSALS, TEXT, make_answer, make_citation, make_passage
 
-from rag.errors import ChatModelError
-from rag.types import Answer, AnswererName, Disagreement, Found, Health, Said, Sentence, Turn, Update, Usage
+from rag.types import Disagreement, Sentence, Turn
 from rag.web.api import create_api
+from rag.web.openai.errors import OpenAIErrors
+from rag.web.openai.models import ways
 
 TITLES = {"Von Katzen & Hunden", "Scale raises $1bn", "融资"}
-URL = "https://www.example.org/cats?a=1&b=2"
 KEYS = ("first-key", "zweiter-schlüssel")
 EVIL = "javascript:alert(1)"
-
-
-def english() -> Answer:
-    citations = (
-        make_citation(1, title="Scale raises $1bn", lang="en", quote="Scale raised **$1bn**."),
-        make_citation(2, article_id="other", title="No link", url=None, file="other.md", author=None, lang="en"),
-        make_citation(3, title="Scale raises $1bn", lang="en", quote="It is valued at $14bn."),
-    )
-    sentences = (Sentence("Scale raised $1bn.", (1, 2), 1.0), Sentence("It is valued at $14bn.", (3,), 1.0))
-    told = make_answer("Who?", question_lang="en", sentences=sentences, citations=citations)
-    return replace(told, disagreements=(Disagreement("$1bn", (1, 2)),), note="The model did not answer.")
-
-
-def chinese() -> Answer:
-    sentences = (Sentence("公司筹集了10亿美元。", (1,), 1.0), Sentence("估值翻倍。", (1,), 1.0))
-    citation = make_citation(title="融资", lang="zh", author="财经", quote="公司筹集了10亿美元。")
-    return make_answer("多少？", question_lang="zh", sentences=sentences, citations=(citation,))
-
-
-ANSWERS: dict[str, Answer] = {
-    "Was fraß die Katze?": make_answer(),
-    "Who raised it?": english(),
-    "筹集了多少？": chinese(),
-    "The weather?": make_refusal("The weather?", "en"),
-    "天气怎么样？": make_refusal("天气怎么样？", "zh"),
-    "Wie ist das Wetter?": make_refusal("Wie ist das Wetter?", "de"),
-    "By a model?": make_answer(answerer="llm", model="m", usage=Usage(1, 120, 30)),
-}
-
-
-class ToldAssistant(HandMadeAssistant):
-    """Tells its answers step by step: *wait* waits to be cancelled, *break* fails after a sentence."""
-
-    def __init__(self, model: str | None = None) -> None:
-        super().__init__()
-        self.model = model
-        self.waiting = threading.Event()
-        self.ended = threading.Event()
-
-    def stream(self, question: str, *, cancelled: threading.Event | None = None, **asked: Any) -> Iterator[Update]:
-        told = self.ask(question, **asked)
-        if "first wait" in question:
-            self._wait(cancelled)
-        yield Found(told.passages)
-        for number, sentence in enumerate(told.sentences):
-            if number and "wait" in question:
-                self._wait(cancelled)
-            yield Said(sentence, told.citations)
-        if "break" in question:
-            raise ChatModelError("http://secret-host:9 said no")
-        yield told
-
-    def _wait(self, cancelled: threading.Event | None) -> None:
-        assert cancelled is not None
-        self.waiting.set()
-        try:
-            assert cancelled.wait(20)
-        finally:
-            self.ended.set()
-
-    def _answer(self, question: str, answerer: AnswererName | None) -> Answer:
-        if "fail" in question or "crash" in question:
-            return super()._answer(question, None)
-        return ANSWERS.get(question) or english()
-
-    def health(self) -> Health:
-        return replace(super().health(), model=self.model)
 
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[tuple[ToldAssistant, str]]:
     assistant = ToldAssistant()
-    with serve(create_api(assistant, max_question_chars=100)) as address:
+    with serving(create_api(assistant, max_question_chars=100)) as address:
         yield assistant, address
 
 
@@ -117,41 +53,10 @@ def site(served: tuple[ToldAssistant, str]) -> str:
     return served[1]
 
 
-def connect(site: str, key: str = "any") -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{site}/v1", api_key=key, max_retries=0, timeout=20)
-
-
 @pytest.fixture
 def client(site: str) -> Iterator[openai.OpenAI]:
     with connect(site) as opened:
         yield opened
-
-
-def ask(client: openai.OpenAI, question: str, **more: Any) -> ChatCompletion:
-    messages: Any = [{"role": "user", "content": question}]
-    given = client.chat.completions.create(**{"model": "articles", "messages": messages, **more})
-    assert isinstance(given, ChatCompletion)
-    return given
-
-
-def chunks(client: openai.OpenAI, question: str, **more: Any) -> list[ChatCompletionChunk]:
-    messages: Any = [{"role": "user", "content": question}]
-    return list(client.chat.completions.create(model="articles", messages=messages, stream=True, **more))
-
-
-def content_of(completion: ChatCompletion) -> str:
-    content = completion.choices[0].message.content
-    assert content is not None
-    return content
-
-
-def deltas(told: list[ChatCompletionChunk]) -> str:
-    return "".join(chunk.choices[0].delta.content or "" for chunk in told if chunk.choices)
-
-
-def extra(value: ChatCompletion | ChatCompletionChunk) -> dict[str, Any]:
-    assert value.model_extra is not None
-    return value.model_extra
 
 
 def links(markdown: str) -> set[str]:
@@ -168,7 +73,7 @@ def links(markdown: str) -> set[str]:
 
 
 def test_the_models_are_listed(client: openai.OpenAI) -> None:
-    assert [model.id for model in client.models.list()] == ["articles", "articles-extractive"]
+    assert [model.id for model in client.models.list()] == ["articles", "articles-extractive", "articles-plain"]
     assert client.models.retrieve("articles").owned_by == "ask-the-articles"
 
 
@@ -182,16 +87,19 @@ def test_an_unknown_model_is_not_found(client: openai.OpenAI) -> None:
 
 
 def test_a_chat_model_is_one_more_way_to_answer() -> None:
-    assistant = ToldAssistant("smollm")
-    with serve(create_api(assistant)) as site, connect(site) as client:
-        assert [model.id for model in client.models.list()] == ["articles", "articles-extractive", "articles-llm"]
-        for model in client.models.list():
-            assert ask(client, "Who?", model=model.id).model == model.id
+    assistant = ToldAssistant("org/smol:latest")
+    answering = ["articles", "articles-extractive", "articles-org/smol:latest"]
+    with serving(create_api(assistant)) as site, connect(site) as client:
+        assert [model.id for model in client.models.list()] == [*answering, "articles-plain"]
+        for name in answering:
+            assert client.models.retrieve(name).id == name
+            assert ask(client, "Who?", model=name).model == name
     assert [asked["answerer"] for asked in assistant.asked] == [None, "extractive", "llm"]
 
 
 # --- Answers ------------------------------------------------------------------------------------------------
 
+WHOLE = {"articles": {"answer": True}}
 CONTENTS = {
     "Was fraß die Katze?": (
         f"Die Katze fraß 3 Mäuse [1]({URL}).\n\n**Quellen**\n\n"
@@ -236,20 +144,47 @@ def test_annotations_say_where_the_links_are_in_code_points(client: openai.OpenA
         assert {annotation.url_citation.title for annotation in message.annotations} <= TITLES
 
 
+@pytest.mark.parametrize("name", ["extractive", "plain"])
+def test_no_name_of_a_chat_model_takes_that_of_another_way(name: str) -> None:
+    known = ways(ToldAssistant(name))
+    assert list(known) == ["articles", "articles-extractive", "articles-plain"]
+    assert known == ways(ToldAssistant())
+
+
 def test_links_and_quotes_stand_in_the_order_of_their_numbers(client: openai.OpenAI) -> None:
     beside = extra(ask(client, "Who raised it?"))
     assert beside["citations"] == [URL, "", URL]
-    assert beside["search_results"][1] == {"title": "No link", "url": "", "date": "2024-05-21", "snippet": QUOTE}
+    assert beside["search_results"][1] == {
+        "title": "No link",
+        "url": "",
+        "date": "2024-05-21",
+        "snippet": QUOTE,
+        "passage_id": "p2",
+        "article_id": "other",
+        "start": TEXT.index(QUOTE),
+        "end": TEXT.index(QUOTE) + len(QUOTE),
+    }
     assert beside["search_results"][2]["snippet"] == "It is valued at $14bn."
 
 
 def test_the_whole_answer_is_that_of_the_other_route(client: openai.OpenAI, site: str) -> None:
-    beside = extra(ask(client, "Who raised it?"))
+    beside = extra(ask(client, "Who raised it?", extra_body=WHOLE))
     other = httpx2.post(f"{site}/api/ask", json={"question": "Who raised it?"}).json()
-    finish = chunks(client, "Who raised it?")[-1]
+    finish = chunks(client, "Who raised it?", extra_body=WHOLE)[-1]
     assert beside["answer_id"] != other["id"] != extra(finish)["answer_id"]
     for given in (beside, extra(finish)):
         assert given["articles"] == other | {"id": given["answer_id"]}
+    assert "articles" not in extra(ask(client, "Who raised it?"))
+    assert "articles" not in extra(chunks(client, "Who raised it?")[-1])
+
+
+def test_the_list_of_sources_can_be_left_out(client: openai.OpenAI) -> None:
+    for question in ("Who raised it?", "筹集了多少？"):
+        without = {"articles": {"source_list": False}}
+        completion = ask(client, question, extra_body=without)
+        assert content_of(completion) == CONTENTS[question].split("\n\n**")[0]
+        assert completion.choices[0].message.annotations == ask(client, question).choices[0].message.annotations
+        assert deltas(chunks(client, question, extra_body=without)) == content_of(completion)
 
 
 def test_tokens_are_those_of_the_model_or_an_estimate(client: openai.OpenAI) -> None:
@@ -411,6 +346,15 @@ IMAGE = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}]
     [
         ({"n": 2}, "n"),
         ({"n": "1"}, "n"),
+        ({"n": 0}, "n"),
+        ({"function_call": {"name": "f"}}, "function_call"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_completion_tokens": "9"}, "max_completion_tokens"),
+        ({"stop": 7}, "stop"),
+        ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
+        ({"stop": [""]}, "stop.0"),
+        ({"articles": True}, "articles"),
+        ({"articles": {"sources": False}}, "articles.sources"),
         ({"tool_choice": "required"}, "tool_choice"),
         ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
@@ -526,6 +470,58 @@ def test_what_is_not_there_is_told_in_the_same_shape(site: str, method: str, pat
     assert ("allow" in response.headers) == (status == 405)
 
 
+@pytest.mark.parametrize("ours", [True, False])
+@pytest.mark.parametrize(
+    ("status", "shown", "kind", "code"),
+    [
+        (401, 401, "invalid_request_error", "invalid_api_key"),
+        (404, 404, "invalid_request_error", None),
+        (405, 405, "invalid_request_error", None),
+        (408, 408, "invalid_request_error", None),
+        (413, 413, "invalid_request_error", None),
+        (422, 400, "invalid_request_error", None),
+        (429, 429, "requests", "rate_limit_exceeded"),
+        (500, 500, "server_error", None),
+        (503, 503, "server_error", None),
+        (504, 504, "server_error", None),
+    ],
+)
+def test_whatever_layer_refuses_its_error_has_the_same_shape(
+    ours: bool, status: int, shown: int, kind: str, code: str | None
+) -> None:
+    words = {"error": {"type": "whatever", "message": "no", "field": "n"}}
+
+    async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = JSONResponse(words, status) if ours else PlainTextResponse("no", status)
+        await refusal(scope, receive, send)
+
+    client = TestClient(OpenAIErrors(refusing))
+    response = client.post("/v1/chat/completions")
+    assert response.status_code == shown
+    assert response.headers["content-type"] == "application/json"
+    told = response.json()["error"]
+    assert set(told) == {"message", "type", "param", "code"}
+    assert (told["type"], told["param"]) == (kind, "n" if ours else None)
+    assert told["code"] == (code or ("whatever" if ours else "error"))
+    assert told["message"] == "no" if ours else len(told["message"]) > 5
+    assert ("retry-after" in response.headers) == (status in (429, 503))
+    assert client.head("/v1/models").content == b""
+    assert client.post("/v2/chat/completions").status_code == status
+
+
+def test_a_time_to_wait_that_is_told_stays() -> None:
+    async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+        await JSONResponse({}, 429, headers={"Retry-After": "7"})(scope, receive, send)
+
+    assert TestClient(OpenAIErrors(refusing)).get("/v1/models").headers["retry-after"] == "7"
+
+
+def test_clients_are_told_when_to_try_again(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.InternalServerError) as caught:
+        ask(client, "fail")
+    assert caught.value.response.headers["retry-after"] == "5"
+
+
 def test_the_other_routes_keep_their_errors(site: str) -> None:
     assert set(httpx2.get(f"{site}/v1x").json()["error"]) == {"type", "message", "field"}
     assert httpx2.post(f"{site}/api/ask", json={}).status_code == 422
@@ -533,7 +529,7 @@ def test_the_other_routes_keep_their_errors(site: str) -> None:
 
 @pytest.fixture(scope="module")
 def locked() -> Iterator[str]:
-    with serve(create_api(ToldAssistant(), api_keys=KEYS)) as address:
+    with serving(create_api(ToldAssistant(), api_keys=KEYS)) as address:
         yield address
 
 
@@ -631,7 +627,7 @@ def test_nothing_in_a_link_ends_it(
 
 def test_the_passages_found_are_not_sent(client: openai.OpenAI) -> None:
     assert make_passage() in make_answer().passages
-    assert "passages" not in extra(ask(client, "Was fraß die Katze?"))["articles"]
+    assert "passages" not in extra(ask(client, "Was fraß die Katze?", extra_body=WHOLE))["articles"]
 
 
 # --- The product --------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ SPOILED = """() => {
 BLINK = 0.02  # seconds; nobody sees such a motion
 
 
-# --- The states of the page ---------------------------------------------------------------------------------
+# --- The states of the page, one after the other -------------------------------------------------------------
 
 
 def empty(page: Page) -> None:
@@ -48,7 +48,6 @@ def answered(page: Page) -> None:
 
 
 def everything_unfolded(page: Page) -> None:
-    answered(page)
     page.locator("#filters button").first.click()
     page.locator("#filter-lang input").first.check()
     expect(page.locator("#filters-chosen .chip")).to_be_visible()
@@ -83,11 +82,12 @@ def a_run(runs: Path) -> None:
 
 
 @pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("state", [answered, everything_unfolded, article_open], ids=lambda state: state.__name__)
-def test_axe_finds_nothing_grave(site: str, open_page: OpenPage, state: Callable[[Page], None], look: str) -> None:
+def test_axe_finds_nothing_grave(site: str, open_page: OpenPage, look: str) -> None:
     page = open_page(site, **LOOKS[look])
-    state(page)
-    found = grave_findings(page)
+    found = []
+    for state in STATES:  # one after the other on one page: loading it is most of the work
+        state(page)
+        found += [f"{state.__name__}: {finding}" for finding in grave_findings(page)]
     assert not found, "\n\n".join(found)
 
 
@@ -101,27 +101,14 @@ def test_axe_would_find_a_button_without_a_name_and_words_too_pale_to_read(
     assert "color-contrast (serious)" in found
 
 
-@pytest.mark.parametrize("state", [empty, refused, evaluated], ids=lambda state: state.__name__)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_grave_where_there_is_less(
-    site: str, open_page: OpenPage, state: Callable[[Page], None], scheme: str
-) -> None:
-    page = open_page(site, **LOOKS["light on a phone, en" if scheme == "light" else "dark on a desk, en"])
-    state(page)
-    found = grave_findings(page)
-    assert not found, "\n\n".join(found)
-
-
 # --- Magnified ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
-def test_at_twice_the_size_nothing_needs_sideways_scrolling(
-    site: str, open_page: OpenPage, state: Callable[[Page], None]
-) -> None:
+def test_at_twice_the_size_nothing_needs_sideways_scrolling(site: str, open_page: OpenPage) -> None:
     page = open_page(site, viewport=MAGNIFIED, device_scale_factor=2)
-    state(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= MAGNIFIED["width"]
+    for state in STATES:
+        state(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= MAGNIFIED["width"], state.__name__
 
 
 # --- By keyboard --------------------------------------------------------------------------------------------

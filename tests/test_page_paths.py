@@ -88,7 +88,7 @@ def test_filtering_by_date_and_exporting_in_german(site: str, fresh: OpenPage, t
     page.get_by_label("Bis", exact=True).fill("2015-12-31")
     chip = page.locator("#filters-chosen .chip")
     expect(chip).to_have_text("bis 31. Dezember 2015")
-    ask(page, "Wie lang ist der Gotthard-Basistunnel?")
+    ask(page, "Wie viel kostete das Weltraumteleskop Euclid?")
     expect(page.locator("#chat .refusal")).to_be_visible()
 
     chip.click()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import SettingsError
+from rag.keys import KeyFile
 from rag.settings import load_settings
 
 
@@ -45,6 +46,17 @@ def test_the_environment_beats_the_file_and_the_command_line_beats_both(
         ("RAG_CHAT_MAX_TOKENS", "5000", r"RAG_CHAT_MAX_TOKENS=5000 leaves too little of RAG_CHAT_CONTEXT=8192"),
         ("RAG_HISTORY_TURNS", "-1", r"RAG_HISTORY_TURNS=-1: "),
         ("RAG_HOST", "0.0.0.0", r"RAG_HOST=0\.0\.0\.0 would let anyone on the network in; set RAG_API_KEYS"),
+        ("RAG_HOST", "0.0.0.0", r"or make a key with python -m rag keys add NAME"),
+        ("RAG_ROOT_PATH", "/articles", r"RAG_ROOT_PATH=/articles would let anyone on the network in"),
+        ("RAG_TRUSTED_PROXIES", "127.0.0.1", r"RAG_TRUSTED_PROXIES would let anyone on the network in"),
+        ("RAG_ROOT_PATH", "articles", r"RAG_ROOT_PATH=articles: write it like /articles"),
+        ("RAG_ROOT_PATH", "/v1/x", r"must not begin with a path of the server itself"),
+        ("RAG_TRUSTED_PROXIES", "*", r"RAG_TRUSTED_PROXIES=\*: \* is no address"),
+        ("RAG_CORS_ORIGINS", "*", r"RAG_CORS_ORIGINS=\*: \* is no origin; name each one"),
+        ("RAG_CORS_ORIGINS", "https://a.org/x", r"https://a\.org/x is no origin"),
+        ("RAG_READ_ONLY_USERS", "ben", r"RAG_READ_ONLY_USERS=ben: RAG_USERS has no such name"),
+        ("RAG_RATE_PER_MINUTE", "-1", r"RAG_RATE_PER_MINUTE=-1: "),
+        ("RAG_LOG_FORMAT", "xml", r"RAG_LOG_FORMAT=xml: "),
     ],
 )
 def test_an_impossible_value_is_refused_with_its_name_and_the_remedy(
@@ -61,6 +73,15 @@ def test_a_network_address_is_allowed_with_keys_and_keys_hide_themselves(monkeyp
     settings = load_settings()
     assert [key.get_secret_value() for key in settings.api_keys] == ["first-secret", "second-secret"]
     assert "secret" not in repr(settings).replace("SecretStr", "")
+
+
+def test_a_key_in_the_file_opens_a_network_address(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAG_HOST", "0.0.0.0")
+    KeyFile(elsewhere / ".rag" / "keys.json").add("a", "read")
+    assert load_settings().host == "0.0.0.0"
+    assert not load_settings().is_local
+    assert load_settings(host="127.0.0.1").is_local
+    assert not load_settings(host="127.0.0.1", root_path="/articles").is_local
 
 
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:

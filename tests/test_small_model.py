@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import cast
 
 import pytest
-from conftest import ROOT, SAMPLES, settings_for
+from conftest import ROOT, SAMPLES, made_index, settings_for
 from model_server import smollm2_server
 
 from rag.answering.prompts import note
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly import open_assistant
 from rag.assistant import Assistant
 from rag.types import Answer
 
@@ -36,17 +35,16 @@ def holds() -> Callable[[str, str], bool]:
 
 @pytest.fixture(scope="module")
 def assistant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
-    data = tmp_path_factory.mktemp("small-model")
+    data = made_index(tmp_path_factory, SAMPLES, include_qa=False)
     with smollm2_server() as url:
         settings = settings_for(
-            Path(data),
+            data,
             articles=SAMPLES,
             chat_model="smollm2",
             openai_base_url=url,
             chat_timeout=600,
             chat_max_tokens=96,
         )
-        run_ingest(settings, [SAMPLES], include_qa=False)
         opened = open_assistant(settings)
         yield opened
         opened.close()

@@ -8,32 +8,17 @@ import socket
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
-from queue import Queue
 
 import pytest
+from browsing import serving
 from fastapi import FastAPI
+from starlette.types import Message
 from web_fakes import make_answer
 
 from rag.types import Answer, Found, Update
-from rag.web.server import Server, bind
-from rag.web.streaming import EventStream, updates
+from rag.web.streaming import EventStream, begun, updates
 
 SOON = 2.0  # seconds in which an upstream call must end
-
-
-@contextmanager
-def serve(api: FastAPI) -> Iterator[str]:
-    """An app on a free port of loopback."""
-    ready: Queue[str] = Queue()
-    server = Server(api, ready.put, lambda _: None)
-    with bind("127.0.0.1", 0) as bound:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-        thread.start()
-        try:
-            yield ready.get(timeout=60)
-        finally:
-            server.should_exit = True
-            thread.join(20)
 
 
 @contextmanager
@@ -184,7 +169,7 @@ def site(upstream: Upstream) -> Iterator[str]:
 
     api.post("/waits")(lambda: stream(upstream.waits))
     api.post("/floods")(lambda: stream(upstream.floods))
-    with serve(api) as address:
+    with serving(api) as address:
         yield address
 
 
@@ -198,3 +183,90 @@ def test_a_client_that_leaves_while_it_is_sent_to_ends_the_steps(upstream: Upstr
     with posted(site, "/floods", until=b"data: x"):
         assert not upstream.ended.is_set()
     assert upstream.ended.wait(SOON)
+
+
+# --- Silence ------------------------------------------------------------------------------------------------
+
+
+async def sent_by(stream: EventStream) -> str:
+    """The whole body, to a client that stays."""
+    sent: list[bytes] = []
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message.get("body", b""))
+
+    await stream({"type": "http"}, receive, send)
+    return b"".join(sent).decode()
+
+
+def test_a_stream_in_silence_says_that_it_is_still_there() -> None:
+    async def told() -> str:
+        go_on = asyncio.Event()
+
+        async def events() -> AsyncGenerator[str]:
+            yield "data: 1\n\n"
+            await go_on.wait()
+            yield "data: 2\n\n"
+
+        asyncio.get_running_loop().call_later(0.2, go_on.set)
+        return await sent_by(EventStream(events(), heartbeat=0.02))
+
+    first, *comments, last, rest = asyncio.run(told()).split("\n\n")
+    assert (first, last, rest) == ("data: 1", "data: 2", "")
+    assert comments
+    assert {comment[0] for comment in comments} == {":"}
+
+
+def test_a_stream_that_goes_on_says_nothing_else() -> None:
+    async def events() -> AsyncGenerator[str]:
+        for number in range(20):
+            yield f"data: {number}\n\n"
+
+    assert ":" not in asyncio.run(sent_by(EventStream(events()))).replace("data: ", "")
+
+
+def test_what_goes_wrong_in_a_stream_is_raised() -> None:
+    async def events() -> AsyncGenerator[str]:
+        yield "data: 1\n\n"
+        raise ValueError("wrong")
+
+    with pytest.raises(ValueError, match="wrong"):
+        asyncio.run(sent_by(EventStream(events())))
+
+
+def test_what_goes_wrong_before_it_has_begun_is_raised_at_once() -> None:
+    async def steps() -> AsyncGenerator[float]:
+        yield 1 / int("0")
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(begun(steps(), 60))
+
+
+@pytest.mark.parametrize("within", [60, 0])
+def test_steps_that_have_begun_are_the_same_steps(within: float) -> None:
+    ended: list[bool] = []
+
+    async def steps() -> AsyncGenerator[int]:
+        try:
+            await asyncio.sleep(0.01)
+            for number in range(5):
+                yield number
+        finally:
+            ended.append(True)
+
+    async def some(most: int) -> list[int]:
+        taken = []
+        async with aclosing(await begun(steps(), within)) as told:
+            async for number in told:
+                taken.append(number)
+                if len(taken) == most:
+                    break
+        return taken
+
+    assert asyncio.run(some(9)) == [0, 1, 2, 3, 4]
+    assert asyncio.run(some(2)) == [0, 1]
+    assert ended == [True, True]

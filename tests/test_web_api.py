@@ -492,8 +492,10 @@ def test_health_and_reference_need_no_key(locked: TestClient) -> None:
 )
 def test_every_response_has_the_security_headers(client: TestClient, method: str, path: str, body: Any) -> None:
     headers = client.request(method, path, json=body).headers
-    assert "default-src 'self'" in headers["content-security-policy"]
-    assert "unsafe-eval" not in headers["content-security-policy"]
+    assert headers["content-security-policy"].startswith("default-src 'none'; ")
+    assert "script" not in headers["content-security-policy"]
+    assert headers["cross-origin-resource-policy"] == headers["cross-origin-opener-policy"] == "same-origin"
+    assert "microphone=()" in headers["permissions-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["x-frame-options"] == "DENY"

@@ -9,7 +9,7 @@ from llama_index.core.base.llms.types import ChatMessage, MessageRole
 from llama_index.core.schema import NodeWithScore
 
 from rag.answering.extractive import confidence, rank
-from rag.answering.prompts import NOTHING, passage_prompt, question_prompt, system_prompt
+from rag.answering.prompts import NOTHING, new_boundary, passage_prompt, question_prompt, system_prompt
 from rag.answering.reply import ReplyReader
 from rag.chat.model import ChatModel
 from rag.nodes import Question, passage_of
@@ -68,30 +68,31 @@ class LlmAnswerer:
 
     def _messages(self, question: Question, passages: Sequence[Passage]) -> tuple[list[ChatMessage], dict[int, str]]:
         """The conversation that is sent, and the passage behind each number in it: as many as fit, best first."""
+        boundary = new_boundary()
         system, asked = system_prompt(question.lang), question.standalone or question.query_str
         count = self._model.count_tokens
         left = self._model.context_window - self._model.max_tokens - SPARE_TOKENS
-        left -= count(system) + count(question_prompt(asked, (), question.lang))
+        left -= count(system) + count(question_prompt(asked, (), question.lang, boundary))
         shown: list[str] = []
         allowed: dict[int, str] = {}
         for number, passage in enumerate(passages, start=1):
-            text = self._fitting(passage, number, left)
+            text = self._fitting(passage, number, left, boundary)
             if text is None:
                 break
             shown.append(text)
             allowed[number] = passage.passage_id
             left -= count(text)
-        user = question_prompt(asked, shown, question.lang)
+        user = question_prompt(asked, shown, question.lang, boundary)
         return [
             ChatMessage(role=MessageRole.SYSTEM, content=system),
             ChatMessage(role=MessageRole.USER, content=user),
         ], allowed
 
-    def _fitting(self, passage: Passage, number: int, left: int) -> str | None:
+    def _fitting(self, passage: Passage, number: int, left: int, boundary: str) -> str | None:
         """A passage as it is shown, cut to what is left; None where that would say nothing."""
         text = plain(passage.text)
         while text:
-            shown = passage_prompt(number, passage, text)
+            shown = passage_prompt(number, passage, text, boundary)
             tokens = self._model.count_tokens(shown)
             if tokens <= left:
                 return shown

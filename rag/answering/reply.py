@@ -19,6 +19,7 @@ _HALF = re.compile(rf"{_OPEN}{_INSIDE}{{0,16}}$")
 _RANGE = re.compile(r"(\d{1,3})(?:\s*[-–~～至]\s*(\d{1,3}))?")
 _LONGEST_RANGE = 10
 LONGEST = 1500  # characters of a sentence; a small model can go on for ever
+LONGEST_REPLY = 100_000  # characters, thoughts included; eight sentences have a tenth of it
 # Markers that stand after the mark that ends a sentence belong to that sentence.
 _AFTER_END = re.compile(rf"([.!?。！？…][\"”’»」』）)]*)((?:\s*{_MARKER.pattern})+)")
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
@@ -53,7 +54,7 @@ class ReplyReader:
         for piece in pieces:
             self._text += piece
             yield from self._whole(last=False)
-            if self._unfinished > LONGEST:
+            if self._unfinished > LONGEST or len(self._text) > LONGEST_REPLY:
                 return
         yield from self._whole(last=True)
 

@@ -43,10 +43,12 @@ class Failures:
         if isinstance(error, openai.APIStatusError):
             return self._status(error)
         if isinstance(error, openai.APIError):  # an error in place of a piece of a stream
-            why = f"{self._url} failed to run {self._model}: {self._shown(error.message)}; {_LATER}"
-            return ChatModelError(why, by_server=True)
-        what = f"{self._url} answered with something that is no reply: {self._shown(error)}; {_COMPATIBLE}"
-        return ChatModelError(what, by_server=True)
+            words = self.shown(error.message)
+            why = f"{self._url} failed to run {self._model}: {words}; {_LATER}"
+            return ChatModelError(why, by_server=True, words=words)
+        words = self.shown(error)
+        what = f"{self._url} answered with something that is no reply: {words}; {_COMPATIBLE}"
+        return ChatModelError(what, by_server=True, words=words)
 
     def timeout(self, what: str, seconds: float) -> ChatModelError:
         """The server did not do something ("answer") in time."""
@@ -59,11 +61,11 @@ class Failures:
 
     def refusal(self, words: str) -> str:
         """What a model says that refuses."""
-        said = f": {self._shown(words)}" if words else ""
+        said = f": {self.shown(words)}" if words else ""
         return f"{self._model} refused to reply{said}; ask in other words, or choose another model"
 
     def _connection(self, error: openai.APIConnectionError) -> ChatModelError:
-        why = self._shown(error.__cause__ or error)
+        why = self.shown(error.__cause__ or error)
         if isinstance(error.__cause__, httpx2.ConnectError):
             return ChatModelSetupError(
                 f"{self._url} cannot be reached: {why}; start the server, or set OPENAI_BASE_URL to its address",
@@ -78,10 +80,11 @@ class Failures:
         asks = f"it asks to wait {wait:.0f} seconds" if wait >= 1 else ""
         kind = ChatModelSetupError if status in _SETUP else ChatModelError
         what = f"{self._url} {'failed' if status >= 500 else 'refused'} to run {self._model} ({status})"
-        words = f"{what}: {self._shown(_words_of(error))}"
-        return kind("; ".join(filter(None, (words, asks, remedy))), by_server=passes(error))
+        words = self.shown(_words_of(error))
+        return kind("; ".join(filter(None, (f"{what}: {words}", asks, remedy))), by_server=passes(error), words=words)
 
-    def _shown(self, words: object) -> str:
+    def shown(self, words: object) -> str:
+        """Somebody else's words as a message may have them."""
         text = " ".join(str(words).split())
         for secret in self._secrets:
             text = text.replace(secret, "…")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rag.chat.failures import Failures
-from rag.errors import ReplyError
+from rag.errors import CutOffError, ReplyError
 
 CHARS_A_TOKEN = 16  # more than any language fills: English has 5, German 4, Chinese 2
 _ENDS = frozenset({"stop", "eos", "eos_token", "stop_sequence", "end_turn"})  # how servers call an end that is meant
@@ -81,12 +81,12 @@ class Received:
         if not self.answered:
             raise failures.no_reply()
         if self.refusal or self.finish == "content_filter":
-            raise ReplyError(failures.refusal(self.refusal), self.text)
+            raise ReplyError(failures.refusal(self.refusal), self.text, words=failures.shown(self.refusal))
         if self.finish is None:
             why = "its server ended before the reply did; ask again, or look into the server's log"
             raise ReplyError(f"{model} was cut off: {why}", self.text, by_server=True)
         if self.finish == "length":
-            raise ReplyError(f"{model} was cut off: it did not finish within {self._max_tokens} tokens", self.text)
+            raise CutOffError(f"{model} was cut off: it did not finish within {self._max_tokens} tokens", self.text)
         if not self.text.strip():
             raise ReplyError(f"{model} replied nothing (finish reason: {self.finish})", self.text)
         if self.finish not in _ENDS:

@@ -197,7 +197,7 @@ class Stream:
         if not self.received.seen:
             return failure
         why = f"{self._request['model']} was cut off: {failure}"
-        return ReplyError(why, self.received.text, by_server=failure.by_server)
+        return ReplyError(why, self.received.text, by_server=failure.by_server, words=failure.words)
 
     def _unwanted(self) -> bool:
         return self._cancelled is not None and self._cancelled.is_set()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from threading import Event
 from typing import Protocol
 
+from rag.answering.prompts import as_material
 from rag.conversation.followups import MAX_SUBJECTS, Link, is_named, link, means_people, names, subjects
 from rag.conversation.words import GRAMMAR
 from rag.errors import RagError
@@ -276,7 +277,7 @@ def usable(reply: str, question: str, lang: Lang, turns: Sequence[Turn]) -> str 
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return as_material(" ".join(text.split()))
 
 
 def _bare(text: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from rag.assistant import Assistant
 from rag.errors import FeedbackError
 from rag.types import Answer
+from rag.web.callers import note
 from rag.web.errors import ApiError
 from rag.web.openapi import FEEDBACK, WITH_BODY, errors, example
 from rag.web.schemas import FeedbackKept, FeedbackRequest
@@ -46,8 +48,9 @@ def answers_routes(assistant: Assistant) -> APIRouter:
         summary="Rate an answer",
         responses=example("feedback", meaning="The rating as it is kept") | errors(404, *WITH_BODY),
     )
-    def rate_answer(request: FeedbackRequest) -> Response:
+    def rate_answer(http: Request, request: FeedbackRequest) -> Response:
         """Say whether an answer is right, and if not, what is. It is kept on the server and can become a test."""
+        note(http.scope, answer_id=request.answer_id, rating=request.rating)
         assistant.rate(request.answer_id, request.rating, request.comment, request.correct_answer)
         return JSONResponse({"answer_id": request.answer_id, "rating": request.rating})
 

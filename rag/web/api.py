@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
 from rag.assistant import Assistant
+from rag.keys import Keyring
 from rag.types import Health
 from rag.web.answers_api import answers_routes
 from rag.web.articles_api import library_routes
 from rag.web.ask_api import ask_routes
-from rag.web.body_limit import MAX_BODY_BYTES, BodyLimit
+from rag.web.body_limit import MAX_BODY_BYTES
 from rag.web.catalogue_api import catalogue_routes
 from rag.web.errors import ApiError, install_handlers
 from rag.web.mcp.api import MCP_PATH, serve_mcp
 from rag.web.openai.api import openai_routes
-from rag.web.openai.errors import PREFIX, OpenAIErrors
+from rag.web.openai.errors import PREFIX
 from rag.web.openapi import API_VERSION, DESCRIPTION, OPENAI, STATE, TAGS, TITLE, example, operation_id
 from rag.web.reference import render_reference
 from rag.web.schemas import ErrorBody, Unhealthy
-from rag.web.security import SecurityHeaders
 from rag.web.upload_door import UPLOAD_PATH
+from rag.web.wall import Access, surround
 
 UPLOADS = ("/api/ingest", UPLOAD_PATH)  # where more may come in at once; the second is the page's
 EVENTS = dict.fromkeys(("/gradio_api/run/predict", "/gradio_api/queue/join"), 4 * 2**20)  # the page's, likewise
@@ -41,11 +39,12 @@ def create_api(
     assistant: Assistant,
     *,
     api_keys: Sequence[str] = (),
+    access: Access | None = None,
     max_question_chars: int = 2000,
     max_upload_mb: int = 50,
     max_upload_files: int = 200,
 ) -> FastAPI:
-    """The API over an assistant. With ``api_keys``, ``/api`` and ``/v1`` need one as a bearer token."""
+    """The API over an assistant. ``access`` says who may come in; ``api_keys`` is short for one with these keys."""
     app = FastAPI(
         title=TITLE,
         version=API_VERSION,
@@ -56,9 +55,8 @@ def create_api(
         redoc_url=None,
     )
     upload = max_upload_mb * 2**20 + MAX_BODY_BYTES  # for what a form puts around its files
-    app.add_middleware(BodyLimit, larger=dict.fromkeys(UPLOADS, upload) | EVENTS | EXPORTS)
-    app.add_middleware(OpenAIErrors)
-    app.add_middleware(SecurityHeaders)
+    larger = dict.fromkeys(UPLOADS, upload) | EVENTS | EXPORTS
+    surround(app, access or Access(Keyring(api_keys)), larger_bodies=larger)
     install_handlers(app)
     app.include_router(_open_routes(app, assistant))
     for routes in (
@@ -67,33 +65,11 @@ def create_api(
         library_routes(assistant, max_files=max_upload_files),
         answers_routes(assistant),
     ):
-        app.include_router(routes, prefix="/api", dependencies=_key_check(api_keys))
-    openai = openai_routes(assistant, max_question_chars)
-    app.include_router(openai, prefix=PREFIX, tags=[OPENAI], dependencies=_key_check(api_keys))
+        app.include_router(routes, prefix="/api")
+    app.include_router(openai_routes(assistant, max_question_chars), prefix=PREFIX, tags=[OPENAI])
     serve_mcp(app, assistant, max_question_chars=max_question_chars)
     _refuse_unknown_routes(app)
     return app
-
-
-def _key_check(api_keys: Sequence[str]) -> list[Any]:
-    if not api_keys:
-        return []
-    known = [key.encode() for key in api_keys]
-
-    def check(
-        given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
-    ) -> None:
-        token = given.credentials.encode("latin-1") if given else b""  # headers are decoded so; the bytes again
-        # All keys are compared before any result is used, so that time tells nothing about which one matched.
-        matches = [hmac.compare_digest(token, key) for key in known]
-        if not any(matches):
-            raise ApiError(
-                401,
-                "send a valid key in the header Authorization: Bearer <key>",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-
-    return [Depends(check)]
 
 
 def _open_routes(app: FastAPI, assistant: Assistant) -> APIRouter:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from rag.web.callers import path_of
 from rag.web.errors import ApiError, error_response
 
 MAX_BODY_BYTES = 256 * 1024
@@ -28,14 +29,14 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = self.larger.get(scope["path"], self.max_bytes)
+        limit = self.larger.get(path_of(scope), self.max_bytes)
         headers = Headers(scope=scope)
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > limit:
             await error_response(413, "too_large", _refusal(limit))(scope, receive, send)
         elif "transfer-encoding" not in headers:  # the server lets no more through than the length that was announced
             await self.app(scope, receive, send)
-        elif scope["path"] in self.larger:
+        elif path_of(scope) in self.larger:
             await self.app(scope, _counted(receive, limit), send)
         else:
             await self._buffer(scope, receive, send)

@@ -13,11 +13,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from rag.errors import FeedbackError, QuestionError, RagError, UnknownAnswerError
-from rag.web.schemas import ErrorBody, ErrorType
+from rag.logs import request_id
+from rag.web.schemas import ErrorBody, ErrorDetail, ErrorType
 from rag.web.security import SECURITY_HEADERS
 
 log = logging.getLogger(__name__)
 
+REQUEST_ID = "X-Request-ID"  # the header
 UNAVAILABLE = "the articles cannot be searched right now; try again in a moment"
 NOT_KEPT = "the rating could not be kept; try again in a moment"
 INTERNAL = "something went wrong on our side; it has been logged"
@@ -31,7 +33,9 @@ _TYPES: dict[int, ErrorType] = {
     409: "conflict",
     413: "too_large",
     422: "invalid",
+    429: "rate_limited",
     503: "unavailable",
+    504: "timeout",
 }
 _MESSAGES = {
     400: "the body is not valid JSON",
@@ -51,6 +55,11 @@ class ApiError(Exception):
         self.field = field
         self.headers = headers
 
+    @property
+    def detail(self) -> ErrorDetail:
+        """What its body says."""
+        return ErrorBody.of(_TYPES[self.status], self.message, self.field).error
+
 
 class AsciiJSONResponse(JSONResponse):
     """JSON in ASCII: it can repeat whatever a client sent, even text that UTF-8 cannot hold."""
@@ -67,9 +76,10 @@ def error_response(
     field: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The one shape. Security headers too: a response to a crash never passes through the middleware."""
+    """The one shape. Security headers too, and the id: a response to a crash never passes through the middleware."""
     body = ErrorBody.of(type, message, field).to_dict()
-    return AsciiJSONResponse(body, status, headers={**SECURITY_HEADERS, **(headers or {})})
+    known = {REQUEST_ID: request_id.get()} if request_id.get() else {}
+    return AsciiJSONResponse(body, status, headers={**SECURITY_HEADERS, **known, **(headers or {})})
 
 
 def install_handlers(app: FastAPI) -> None:

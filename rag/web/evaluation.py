@@ -16,6 +16,7 @@ from rag.web.errors import ApiError
 from rag.web.gradio_setup import gr
 from rag.web.i18n import reader_lang, t
 from rag.web.runs import Figure, Run, find_report, list_runs
+from rag.web.security import POLICY, REPORT
 from rag.web.strings import TEXTS, format_moment, format_share
 
 COMMAND = "python -m eval run"
@@ -54,7 +55,7 @@ def serve_reports(api: FastAPI, runs: Path, may_see: Callable[[Request], bool]) 
         found = find_report(runs, run)
         if found is None:
             raise ApiError(404, NO_REPORT)
-        return FileResponse(found, media_type="text/html", headers={"Cache-Control": "no-cache"})
+        return FileResponse(found, media_type="text/html", headers={"Cache-Control": "no-cache", POLICY: REPORT})
 
     @api.get("/evaluation/{rest:path}", include_in_schema=False)
     def nothing(rest: str) -> Response:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from rag.text import INVISIBLE
 from rag.types import LANGS, Found, Health, Lang
 from rag.web.entries import Trouble
 from rag.web.prose import to_plain
@@ -126,4 +127,4 @@ def lines(text: str) -> str:
     >>> lines("a < b\\n\\nc")
     'a &lt; b<br>c'
     """
-    return "<br>".join(escape(line) for line in text.strip().splitlines() if line.strip())
+    return "<br>".join(escape(line) for line in INVISIBLE.sub("", text).strip().splitlines() if line.strip())

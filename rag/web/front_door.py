@@ -1,12 +1,14 @@
 """The page's HTML on its way out: what must run before Gradio's own scripts is put in front of them.
 
 Gradio adds the scripts that it is given once its own run. By then it has taken its language from the browser, and
-nothing was painted yet.
+nothing was painted yet. Every script of the HTML gets the nonce of its response, without which a browser runs none:
+nothing in it comes from an article or a reader, those are loaded later as data.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +18,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.web.i18n import COOKIE
+from rag.web.security import POLICY, new_nonce, page_policy
 from rag.web.strings import SCRIPT_WORDS, TEXTS
 
 HERE = Path(__file__).parent
 SCRIPTS = ("page.js", "conversations.js", "answers.js", "connection.js", "shelf.js")
+_SCRIPT = re.compile(rb"<script(?=[\s>])")
+# Gradio's script for pages inside a frame of another site, which ours never is: it loads one more, without a nonce.
+_FRAMED = re.compile(rb"<script>(?:(?!</script>).)*?iframeResizer\.contentWindow(?:(?!</script>).)*</script>", re.S)
 
 
 def serve_front(api: FastAPI, page: Callable[[], ASGIApp]) -> None:
@@ -61,9 +67,22 @@ class _Front:
                 return
             headers = MutableHeaders(scope=started)
             if headers.get("content-type", "").startswith("text/html"):
-                body = body.replace(b"<head>", b"<head>" + self._front, 1)
-                headers["content-length"] = str(len(body) or int(headers["content-length"]) + len(self._front))
+                nonce = new_nonce()
+                body = with_nonce(_FRAMED.sub(b"", body).replace(b"<head>", b"<head>" + self._front, 1), nonce)
+                headers[POLICY] = page_policy(nonce)
+                headers["content-length"] = str(len(body))
             await send(started)
-            await send({"type": "http.response.body", "body": body})
+            await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-        await self._page()(scope, receive, changed)
+        # HEAD is told the length of what GET would send, and that is known once it is there.
+        await self._page()({**scope, "method": "GET"}, receive, changed)
+
+
+def with_nonce(html: bytes, nonce: str) -> bytes:
+    """HTML whose scripts all bear a nonce, and which says it to them, for what they load.
+
+    >>> with_nonce(b"<head><script src=x></script></head>", "abc")
+    b'<head><meta property="csp-nonce" nonce="abc"><script nonce="abc" src=x></script></head>'
+    """
+    told = f'<head><meta property="csp-nonce" nonce="{nonce}">'.encode()  # where Vite's loader looks for it
+    return _SCRIPT.sub(f'<script nonce="{nonce}"'.encode(), html).replace(b"<head>", told, 1)

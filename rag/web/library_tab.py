@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -13,6 +15,7 @@ from queue import Empty, Queue
 from typing import Any
 
 from rag.assistant import Assistant
+from rag.audit import audit
 from rag.errors import ForeignArticleError, LockedError, RagError, UnknownArticleError
 from rag.library import Added
 from rag.types import LANGS, Lang
@@ -32,6 +35,7 @@ from rag.web.library_render import (
 )
 from rag.web.prose import to_plain
 from rag.web.strings import LANG_NAMES, TEXTS, format_number
+from rag.web.visitors import Visitors
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +97,9 @@ class _Reader:
 class Shelves:
     """The handlers of the tab's events."""
 
-    def __init__(self, assistant: Assistant) -> None:
+    def __init__(self, assistant: Assistant, visitors: Visitors | None = None) -> None:
         self._assistant = assistant
+        self._visitors = visitors or Visitors()
 
     def find(self, words: str, order: str, lang: str, tag: str, outlet: str, request: gr.Request) -> tuple[Any, ...]:
         """The first of the articles that are looked for: the list, its button for more, and how many are shown."""
@@ -121,7 +126,8 @@ class Shelves:
     def arrive(
         self, open_id: str, words: str, order: str, lang: str, tag: str, outlet: str, shown: int, request: gr.Request
     ) -> tuple[Any, ...]:
-        """The tab was opened: the list, the tags and outlets that there are now, and a hint if no article is open."""
+        """The tab was opened: the list, the tags and outlets that there are now, a hint if no article is open, and what
+        changes articles, for those who may."""
         reader = reader_lang(request)
         try:
             summaries = self._assistant.articles()
@@ -130,7 +136,8 @@ class Shelves:
         tags, tag = _choices(tags_of(summaries), tag, reader)
         outlets, outlet = _choices(outlets_of(summaries), outlet, reader)
         hint = gr.skip() if open_id else render_hint(reader)
-        return *self._list(_wanted(words, order, lang, tag, outlet), shown, reader), tags, outlets, hint
+        changes = [gr.update(visible=self._visitors.may_write(request))] * 2
+        return *self._list(_wanted(words, order, lang, tag, outlet), shown, reader), tags, outlets, hint, *changes
 
     def read(self, open_id: str, request: gr.Request) -> tuple[Any, ...]:
         """Open an article."""
@@ -159,19 +166,28 @@ class Shelves:
         """Remove the open article: what is read instead, and the list without it."""
         reader = reader_lang(request)
         texts = TEXTS[reader]
-        found = self._assistant.article(article_id_of(open_id))
+        if not self._visitors.may_write(request):
+            return self._not_removed(texts["articles_read_only"], reader)
+        article_id, who = article_id_of(open_id), self._visitors.name(request)
+        found = self._assistant.article(article_id)
         try:
-            self._assistant.remove(article_id_of(open_id))
+            self._assistant.remove(article_id)
+            audit("removal", who=who, article_id=article_id, result="ok")
             message = texts["articles_removed"].format(title=to_plain(found[0].title) if found else "")
         except UnknownArticleError:
             message = texts["articles_gone"]
         except RagError as error:
             log.warning("cannot remove an article: %s", error)
-            stays = (gr.skip() for _ in range(4))
-            return *stays, render_notice(_told(error, reader), reader), gr.skip(), gr.skip(), gr.skip()
+            audit("removal", who=who, article_id=article_id, result="failed")
+            return self._not_removed(_told(error, reader), reader)
         told = render_notice(message, reader)
         listed = self._list(_wanted(words, order, lang, tag, outlet), shown, reader)
         return *_closed(render_hint(reader)), "", told, *listed
+
+    @staticmethod
+    def _not_removed(message: str, reader: Lang) -> tuple[Any, ...]:
+        stays = (gr.skip() for _ in range(4))
+        return *stays, render_notice(message, reader), gr.skip(), gr.skip(), gr.skip()
 
     def add(
         self,
@@ -186,12 +202,18 @@ class Shelves:
     ) -> Iterator[tuple[Any, ...]]:
         """Take in what was dropped: yields (box, how far it is or what became of it, list, its button for more)."""
         reader = reader_lang(request)
+        if not self._visitors.may_write(request):  # the door takes nothing from them; this is for what comes besides
+            yield None, render_notice(TEXTS[reader]["articles_read_only"], reader), gr.skip(), gr.skip()
+            return
         taken, lost = _take(files or [])
         yield None, render_progress("", 0, 1, reader), gr.skip(), gr.skip()
         steps: Queue[_Step] = Queue()
         # In a thread of its own: whoever closes the page now still finds everything added later. Were the server to
         # stop, the files that are kept by then go in at its next start.
-        threading.Thread(target=self._add, args=(taken, steps), name="add-articles", daemon=True).start()
+        context, who = copy_context(), self._visitors.name(request)
+        threading.Thread(
+            target=context.run, args=(self._add, taken, steps, who), name="add-articles", daemon=True
+        ).start()
         while isinstance(step := _latest(steps), tuple):
             yield gr.skip(), render_progress(*step, reader), gr.skip(), gr.skip()
         if isinstance(step, list):
@@ -210,17 +232,21 @@ class Shelves:
         """The head of the page, which says how many articles there are."""
         return render_masthead(self._assistant.health(), reader_lang(request))
 
-    def _add(self, taken: Sequence[tuple[str, bytes]], steps: Queue[_Step]) -> None:
+    def _add(self, taken: Sequence[tuple[str, bytes]], steps: Queue[_Step], who: str) -> None:
+        files = [name for name, _ in taken]
         try:
-            steps.put(self._assistant.add(taken, lambda name, done, of: steps.put((name, done, of))))
+            added = self._assistant.add(taken, lambda name, done, of: steps.put((name, done, of)))
+            audit("upload", who=who, files=files, outcomes=Counter(one.outcome for one in added), result="ok")
+            steps.put(added)
         except Exception as error:  # whatever it is, who waits must hear of it
             log.warning("cannot add articles: %s", error, exc_info=not isinstance(error, RagError))
+            audit("upload", who=who, files=files, result="failed")
             steps.put(error)
 
 
-def build_library_tab(assistant: Assistant, masthead: gr.Markdown) -> LibraryParts:
+def build_library_tab(assistant: Assistant, masthead: gr.Markdown, visitors: Visitors) -> LibraryParts:
     """The tab, whose list is read anew whenever it is opened. What it changes shows in the ``masthead`` too."""
-    shelves = Shelves(assistant)
+    shelves = Shelves(assistant, visitors)
     with gr.Tab(t("articles_tab"), elem_id="tab-articles") as tab, gr.Row(elem_id="shelves", equal_height=False):
         with gr.Column(scale=2, min_width=300, elem_id="shelf"):
             finder = _finder()
@@ -232,7 +258,7 @@ def build_library_tab(assistant: Assistant, masthead: gr.Markdown) -> LibraryPar
         with gr.Column(scale=3, min_width=300, elem_id="desk"):
             reader = _reader()
             refused = gr.Textbox(elem_id="articles-refused", container=False)  # which shelf.js writes to
-    arrived = [listed, more, finder.tag, finder.outlet, reader.shown]
+    arrived = [listed, more, finder.tag, finder.outlet, reader.shown, box, reader.remove]
     tab.select(shelves.arrive, [reader.open_id, *finder.inputs, shown], arrived, **QUICK)
     # Of a text box "input" tells of keys alone, not of what is pasted, deleted or composed.
     changed = [finder.words.change, *(choice.input for choice in finder.inputs[1:])]

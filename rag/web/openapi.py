@@ -78,9 +78,15 @@ _MEANINGS: dict[int, tuple[ErrorType, str, str, str | None]] = {
         "the articles cannot be searched right now; try again in a moment",
         None,
     ),
+    504: (
+        "timeout",
+        "It took longer than the limit of this server",
+        "this took longer than 120 s, which is the limit here; ask for less at once, or try again later",
+        None,
+    ),
 }
 _TOO_MANY = {"description": "Too many requests; Retry-After says how many seconds to wait", "model": ErrorBody}
-EVERYWHERE = (401, 403, 429, 503)
+EVERYWHERE = (401, 403, 429, 503, 504)
 WITH_BODY = (400, 413, 422)
 
 

@@ -14,6 +14,8 @@ from functools import lru_cache
 from html import escape
 from itertools import groupby
 
+from rag.text import INVISIBLE
+
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 # No pattern looks further than a mark of its own kind: a line of nothing but marks must not take quadratic time.
 _LINK = re.compile(r"(!?\[)[^\[\]\n]*(\]\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\))")
@@ -26,11 +28,7 @@ _STRONG = re.compile(r"(\*{2,3}|__)(?=\S)((?:(?!\1).)+)(?<=\S)(\1)")
 _EMPHASIS = re.compile(r"(?<![\w*])([*_])(?=[^\s*_])([^*_\n]+?)(?<=\S)(\1)(?![\w*])")
 _LEFT_OVER = re.compile(r"\*{2,}|`+")
 _BACKSLASH = re.compile(r"\\(?=[\\`*_{}\[\]()#+.!>~-])")
-# Control, zero-width and bidirectional characters, variation selectors and tags: no reader can see them, and
-# they can make a text look like another one.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
-)
+_WHITE = re.compile("[\x0b-\x0d\x1c-\x1f]")  # which HTML or Markdown could take for the end of a line
 
 _UNSEEN = ("Cc", "Cf", "Cs")  # control, format (direction, zero width, tags) and lone surrogate characters
 
@@ -69,7 +67,9 @@ def one_line(text: str) -> str:
     >>> one_line(" Wer\\n\\u202efragt ?")
     'Wer fragt ?'
     """
-    return "".join(char for char in " ".join(text.split()) if unicodedata.category(char) not in _UNSEEN)
+    return "".join(
+        char for char in " ".join(INVISIBLE.sub("", text).split()) if unicodedata.category(char) not in _UNSEEN
+    )
 
 
 def _masks(text: str) -> tuple[bytearray, bytearray, bytearray]:
@@ -92,7 +92,7 @@ def _masks(text: str) -> tuple[bytearray, bytearray, bytearray]:
     for match in _BULLET.finditer(text):
         hide(match.start(), match.start(1))
         show[match.start(1)] = _AS_DASH
-    for pattern in (_RULE, _QUOTE_SIGN, _LEFT_OVER, _BACKSLASH, _INVISIBLE, _COMMENT):
+    for pattern in (_RULE, _QUOTE_SIGN, _LEFT_OVER, _BACKSLASH, INVISIBLE, _WHITE, _COMMENT):
         for match in pattern.finditer(text):
             hide(*match.span())
     return show, strong, emphasised

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from rag.assistant import Assistant
+from rag.audit import audit
 from rag.errors import RagError
 from rag.feedback import Verdict
-from rag.types import Lang
 from rag.web.frame import render_notice
 from rag.web.gradio_setup import gr
 from rag.web.i18n import reader_lang, t
 from rag.web.schemas import MAX_SAID_CHARS
 from rag.web.strings import TEXTS
+from rag.web.visitors import Visitors
 
 log = logging.getLogger(__name__)
 
@@ -86,11 +87,11 @@ class Rater:
 
     def up(self, answer_id: str | None, request: gr.Request) -> tuple[Any, ...]:
         """The answer is right."""
-        return self._rate(answer_id, "up", reader_lang(request))
+        return self._rate(answer_id, "up", request)
 
     def down(self, answer_id: str | None, request: gr.Request) -> tuple[Any, ...]:
         """The answer is wrong: keep that at once, and ask what is right."""
-        return self._rate(answer_id, "down", reader_lang(request))
+        return self._rate(answer_id, "down", request)
 
     def say(
         self, answer_id: str | None, verdict: Verdict | None, correct: str, comment: str, request: gr.Request
@@ -99,25 +100,28 @@ class Rater:
         said = [text.strip() or None for text in (correct, comment)]
         if verdict is None or not any(said) or any(len(text or "") > MAX_SAID_CHARS for text in said):
             return tuple(gr.skip() for _ in bar_showing(None))
-        return self._rate(answer_id, verdict, reader_lang(request), *said)
+        return self._rate(answer_id, verdict, request, *said)
 
     def _rate(
         self,
         answer_id: str | None,
         verdict: Verdict,
-        lang: Lang,
+        request: gr.Request,
         correct: str | None = None,
         comment: str | None = None,
     ) -> tuple[Any, ...]:
         if answer_id is None:  # the bar was just hidden
             return bar_showing(None)
-        texts, said_more = TEXTS[lang], bool(correct or comment)
+        texts, said_more = TEXTS[reader_lang(request)], bool(correct or comment)
+        who = Visitors.name(request)
         try:
             self._assistant.rate(answer_id, verdict, comment, correct)
         except RagError as error:
             log.warning("cannot keep a rating: %s", error)
+            audit("feedback", who=who, answer_id=answer_id, rating=verdict, result="failed")
             shown = bar_showing(answer_id, verdict if said_more else None, texts["not_kept"], more=said_more)
             return *shown[:-2], gr.skip(), gr.skip()  # what was typed stays
+        audit("feedback", who=who, answer_id=answer_id, rating=verdict, result="ok")
         return bar_showing(answer_id, verdict, texts["thanks"], more=not said_more)
 
 

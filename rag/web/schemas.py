@@ -216,7 +216,9 @@ ErrorType = Literal[
     "conflict",
     "too_large",
     "invalid",
+    "rate_limited",
     "unavailable",
+    "timeout",
     "internal",
 ]
 

@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from rag.errors import SettingsError
+from rag.web.patience import Patience, patient_protocol
 
 GRACE = 3  # seconds that answers under way get at the end
 
@@ -35,8 +36,26 @@ def bind(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """Serves an app; ``ready`` is called with its address once it listens, ``leave`` when it is about to stop."""
 
-    def __init__(self, api: FastAPI, ready: Callable[[str], None], leave: Callable[[FastAPI], None]) -> None:
-        super().__init__(uvicorn.Config(api, log_level="warning", timeout_graceful_shutdown=GRACE, server_header=False))
+    def __init__(
+        self,
+        api: FastAPI,
+        ready: Callable[[str], None],
+        leave: Callable[[FastAPI], None],
+        patience: Patience | None = None,
+    ) -> None:
+        patience = patience or Patience()
+        config = uvicorn.Config(
+            api,
+            http=patient_protocol(patience),
+            ws="none",  # neither the page nor the API uses WebSockets
+            proxy_headers=False,  # ``rag.web.proxy`` looks at them, and takes those of strangers away
+            log_config=None,  # its records go where ours go
+            access_log=False,
+            log_level="warning",
+            timeout_graceful_shutdown=GRACE,
+            server_header=False,
+        )
+        super().__init__(config)
         self._api = api
         self._ready = ready
         self._leave = leave

@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, suppress
 from contextvars import copy_context
+from typing import TypeVar
 
 import anyio
 from anyio import to_thread
@@ -15,9 +16,12 @@ from starlette.types import Receive, Scope, Send
 
 from rag.types import Update
 
+T = TypeVar("T")
 Make = Callable[[threading.Event], Iterator[Update]]
 
 GONE = 499  # the status of a response that nobody is there to read, as the logs of servers call it
+HEARTBEAT = 15.0  # seconds; proxies wait for 30 or 60 before they give up
+COMMENT = ": still here\n\n"  # which every reader of events passes over
 STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # no proxy may hold events back
 
 
@@ -88,6 +92,45 @@ async def batches(steps: AsyncGenerator[Update], pause: float) -> AsyncGenerator
         await steps.aclose()
 
 
+async def begun(steps: AsyncGenerator[T], within: float) -> AsyncGenerator[T]:
+    """The same steps, once the first is there or ``within`` seconds are over. What goes wrong until then is raised."""
+    first = asyncio.ensure_future(anext(steps))
+    try:
+        await asyncio.wait({first}, timeout=within)
+    except BaseException:
+        first.cancel()
+        raise
+    if first.done():
+        first.result()
+
+    async def all_of_them() -> AsyncGenerator[T]:
+        async with aclosing(steps):
+            yield await first
+            async for step in steps:
+                yield step
+
+    return all_of_them()
+
+
+async def _alive(events: AsyncGenerator[str], every: float) -> AsyncGenerator[str]:
+    """The same events, with a comment wherever none came for ``every`` seconds: a proxy would take it for the end."""
+    waiting = asyncio.ensure_future(anext(events, None))
+    try:
+        while True:
+            if not (await asyncio.wait({waiting}, timeout=every))[0]:
+                yield COMMENT
+            elif (event := await waiting) is None:
+                return
+            else:
+                yield event
+                waiting = asyncio.ensure_future(anext(events, None))
+    finally:
+        waiting.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait({waiting})
+            await events.aclose()
+
+
 async def while_connected(receive: Receive, work: Callable[[], Awaitable[None]]) -> None:
     """Do some work, which is cancelled when the client disconnects. The body must have been read."""
     failed: list[Exception] = []
@@ -109,11 +152,14 @@ async def while_connected(receive: Receive, work: Callable[[], Awaitable[None]])
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events. Their source is closed the moment that the client disconnects."""
+    """Server-sent events. Their source is closed the moment that the client disconnects.
 
-    def __init__(self, events: AsyncGenerator[str]) -> None:
-        super().__init__(events, media_type="text/event-stream", headers=STREAM_HEADERS)
-        self._events = events
+    ``heartbeat`` are the seconds of silence after which a comment says that there is more to come.
+    """
+
+    def __init__(self, events: AsyncGenerator[str], heartbeat: float = HEARTBEAT) -> None:
+        self._events = _alive(events, heartbeat)
+        super().__init__(self._events, media_type="text/event-stream", headers=STREAM_HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send all of it."""

@@ -31,6 +31,7 @@ from rag.web.rating import RatingBar, bar_showing
 from rag.web.render import render_cards, render_no_sources, render_so_far, render_sources
 from rag.web.streaming import batches, updates
 from rag.web.strings import TEXTS
+from rag.web.visitors import Visitors
 
 log = logging.getLogger(__name__)
 
@@ -90,11 +91,19 @@ class Parts:
 class Talk:
     """The handlers of the events of the conversation."""
 
-    def __init__(self, assistant: Assistant, parts: Parts, max_question_chars: int, at_once: int = 2) -> None:
+    def __init__(
+        self,
+        assistant: Assistant,
+        parts: Parts,
+        max_question_chars: int,
+        at_once: int = 2,
+        visitors: Visitors | None = None,
+    ) -> None:
         self._assistant = assistant
         self._parts = parts
         self._at_once = at_once
         self._max_chars = max_question_chars
+        self._visitors = visitors or Visitors()
         self._answering = 0
         self._suggesting = Lock()
 
@@ -131,8 +140,7 @@ class Talk:
         if not question:
             yield {parts.ledger: gr.skip()}
             return
-        if len(question) > self._max_chars:
-            message = TEXTS[lang]["too_long"].format(length=len(question), limit=self._max_chars)
+        if message := self._refusal(question, request):
             told = conversation.say("assistant", render_notice(message))
             yield {parts.chat: told.shown(), parts.conversation: told}
             return
@@ -158,6 +166,14 @@ class Talk:
             yield self._ended(asked, lang, trouble="failed")
         finally:
             self._answering -= 1
+
+    def _refusal(self, question: str, request: gr.Request) -> str:
+        """Why a question is not even asked; empty when it is."""
+        texts = TEXTS[reader_lang(request)]
+        if len(question) > self._max_chars:
+            return texts["too_long"].format(length=len(question), limit=self._max_chars)
+        seconds = self._visitors.wait(request)
+        return texts["too_often"].format(seconds=seconds) if seconds else ""
 
     async def _answered(self, before: Conversation, asked: Conversation, lang: Lang) -> AsyncIterator[_Changes]:
         """An answer as it comes."""

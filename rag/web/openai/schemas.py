@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt
 
 from rag.types import Answer
 from rag.web.schemas import Text
@@ -15,9 +15,10 @@ from rag.web.schemas import Text
 MAX_MESSAGES = 2000  # clients send the whole conversation, each time
 DEFAULT_MODEL = "articles"
 WITHOUT_EFFECT = "taken, without effect"
+MAX_STOPS = 4  # as many as OpenAI takes
 
 
-def _as_text(content: object) -> object:
+def as_text(content: object) -> object:
     """The text of a message that comes in parts. Anything else stays, to be refused by its type."""
     if not isinstance(content, list):
         return content
@@ -33,34 +34,62 @@ def _as_text(content: object) -> object:
     return "\n".join(texts)
 
 
-class _Request(BaseModel):
+class Lenient(BaseModel):
+    """A request, or a part of one, that may hold more than we know."""
+
     model_config = ConfigDict(extra="ignore", strict=True)
 
 
-class ChatMessage(_Request):
-    """One message. Those of a system, a developer or a tool are taken, without effect."""
+class ChatMessage(Lenient):
+    """One message. Those of a system, a developer or a tool are taken, without effect on what articles answer."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Annotated[
         Text | None,
-        BeforeValidator(_as_text, json_schema_input_type=str | list[dict[str, Any]] | None),
+        BeforeValidator(as_text, json_schema_input_type=str | list[dict[str, Any]] | None),
         Field(description="a text, or a list of parts of the type text"),
     ] = None
 
 
-class StreamOptions(_Request):
+class StreamOptions(Lenient):
     """What a stream holds besides the answer."""
 
     include_usage: Annotated[bool | None, Field(description="a last chunk with the tokens")] = None
 
 
-class ResponseFormat(_Request):
+class ResponseFormat(Lenient):
     """The form of the reply; text is the only one."""
 
     type: str
 
 
-class ChatRequest(_Request):
+class Wishes(BaseModel):
+    """What OpenAI's requests have no field for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    answer: Annotated[bool, Field(description="the whole answer as well, as POST /api/ask gives it")] = False
+    source_list: Annotated[bool, Field(description="the list of sources at the end of the text")] = True
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+_Stop = Annotated[str, Field(min_length=1, max_length=200)]
+_Stops = Annotated[list[_Stop], Field(max_length=MAX_STOPS)]  # on the list: null has no length
+Stops = Annotated[
+    _Stops | None,
+    BeforeValidator(_as_list, json_schema_input_type=_Stop | _Stops | None),
+    Field(description="the answer ends before the sentence that holds one of these"),
+]
+Tokens = Annotated[
+    PositiveInt | None,
+    Field(description="the answer ends before the sentence that goes over this; the words alone count, not the links"),
+]
+
+
+class ChatRequest(Lenient):
     """A conversation as OpenAI's clients send it. The last message of the user is the question."""
 
     model_config = ConfigDict(
@@ -77,15 +106,23 @@ class ChatRequest(_Request):
     stream_options: StreamOptions | None = None
     n: Annotated[int | None, Field(description="1 alone is possible")] = None
     tool_choice: Annotated[str | dict[str, Any] | None, Field(description="no tool is ever called")] = None
+    function_call: Annotated[str | dict[str, Any] | None, Field(description="as tool_choice, in older clients")] = None
     response_format: ResponseFormat | None = None
     modalities: Annotated[list[str] | None, Field(description="text alone is possible")] = None
     logprobs: Annotated[bool | None, Field(description="there are none")] = None
     temperature: Annotated[float | None, Field(description=WITHOUT_EFFECT)] = None
     top_p: Annotated[float | None, Field(description=WITHOUT_EFFECT)] = None
-    max_tokens: Annotated[int | None, Field(description=WITHOUT_EFFECT)] = None
-    max_completion_tokens: Annotated[int | None, Field(description=WITHOUT_EFFECT)] = None
+    max_tokens: Tokens = None
+    max_completion_tokens: Tokens = None
+    stop: Stops = None
     seed: Annotated[int | None, Field(description=WITHOUT_EFFECT)] = None
     user: Annotated[str | None, Field(description=WITHOUT_EFFECT)] = None
+    articles: Annotated[Wishes | None, Field(description="what only this server knows")] = None
+
+    @property
+    def most_tokens(self) -> int | None:
+        """The lower of the two limits."""
+        return min(filter(None, (self.max_tokens, self.max_completion_tokens)), default=None)
 
 
 class Model(BaseModel):
@@ -135,7 +172,7 @@ class Choice(BaseModel):
     index: int
     message: SaidMessage
     logprobs: None
-    finish_reason: Literal["stop"]
+    finish_reason: Literal["stop", "length"]
 
 
 class TokenUsage(BaseModel):
@@ -153,6 +190,10 @@ class SearchResult(BaseModel):
     url: Annotated[str, Field(description="empty where the article has no link")]
     date: str | None
     snippet: Annotated[str, Field(description="the exact words of the article")]
+    passage_id: str
+    article_id: Annotated[str, Field(description="for GET /api/articles/{id}, which has the text")]
+    start: Annotated[int, Field(description="where in that text the words begin, in Unicode code points")]
+    end: Annotated[int, Field(description="where they end, exclusive")]
 
 
 class Completion(BaseModel):
@@ -166,8 +207,10 @@ class Completion(BaseModel):
     usage: TokenUsage
     citations: Annotated[list[str], Field(description="the links, that of [1] first; empty where there is none")]
     search_results: list[SearchResult]
-    answer_id: Annotated[str, Field(description="for POST /api/feedback")]
-    articles: Annotated[Answer, Field(description="the answer as POST /api/ask gives it")]
+    answer_id: Annotated[str | None, Field(description="for POST /api/feedback; null where no article was asked")]
+    articles: Annotated[
+        Answer | None, Field(description="the answer as POST /api/ask gives it, where it was asked for; else left out")
+    ] = None
 
 
 class OpenAIErrorDetail(BaseModel):

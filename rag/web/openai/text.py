@@ -12,13 +12,22 @@ from urllib.parse import urlsplit
 from rag.citations import with_markers
 from rag.engine import join
 from rag.links import checked_url
+from rag.text import INVISIBLE
 from rag.types import Answer, Citation, Lang, Sentence
-from rag.web.prose import to_plain
+from rag.web.openai.cutting import Cut
+from rag.web.prose import one_line, to_plain
 from rag.web.strings import TEXTS, format_date
 
 # What could begin a link, an image, a definition, HTML or code, or undo our own escaping. Single brackets stay as
-# they are: many clients take a backslash before one for the start of a formula.
-_BEGINS = re.compile(r"[\\`]|\](?=[(\[:])|!(?=\[)|<(?=[A-Za-z/!?])")
+# they are: many clients take a backslash before one for the start of a formula. Addresses are not to become links.
+_BEGINS = re.compile(
+    r"[\\`]|\](?=[(\[:])|!(?=\[)|<(?=[A-Za-z/!?])|:(?=//)|(?<=www)\.|(?<=mailto):|(?<=xmpp):|(?<=[\w.+-])@(?=[\w-])",
+    re.IGNORECASE,
+)
+_OPENS_IMAGE = re.compile(r"!+(?=\[)")
+_OPENS_LINK = re.compile(r"(\])(?=[(\[:])")
+_OPENS_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]{0,30}:)?//+(?=\S)|\bwww\.(?=\S)", re.IGNORECASE)
 _IN_LINK = str.maketrans({"(": "%28", ")": "%29"})
 _IN_PATH = str.maketrans({"[": "%5B", "]": "%5D"})  # in a host they hold an IPv6 address
 _OUR_LINK = re.compile(r"\[(\d+)\]\([^()\s]+\)")
@@ -29,17 +38,28 @@ _OUR_SOURCES = re.compile(
 
 @dataclass
 class CitedText:
-    """The text so far, and where in it the links to articles are: code points, end exclusive."""
+    """The text so far, and where in it the links to articles are: code points, end exclusive.
 
+    ``cut`` says which sentences are part of it. Where one is not, none after it is, and nothing tells of what only
+    those would have cited.
+    """
+
+    cut: Cut = field(default_factory=Cut)
+    lists_sources: bool = True
     text: str = ""
     annotations: list[dict[str, Any]] = field(default_factory=list)
     _said: int = 0
+    _cited: set[int] = field(default_factory=set)
 
     def say(self, sentence: Sentence, citations: Sequence[Citation]) -> str:
         """Add a sentence; what was added."""
         self._said += 1
-        plain = _safe(sentence.text)
+        words = self.cut.admit(to_plain(sentence.text))
+        if not words:
+            return ""
+        plain = _escaped(words)
         numbers = [n for n in sentence.citations if any(n == citation.number for citation in citations)]
+        self._cited.update(numbers)
         markers = "".join(f"[{number}]" for number in numbers)
         marked = with_markers(plain, numbers) if numbers else plain
         piece = join([self.text, marked])[len(self.text) :] if self.text else marked
@@ -55,12 +75,18 @@ class CitedText:
         for sentence in answer.sentences[self._said :]:
             yield self.say(sentence, answer.citations)
         for disagreement in answer.disagreements:
+            if not self._cited.issuperset(disagreement.citations):
+                continue
             told = TEXTS[answer.question_lang]["disagreement"].format(about=_safe(disagreement.about))
             yield self._add(f"\n\n{told} ") + self._cite(disagreement.citations, answer.citations)
-        if answer.note:
+        if answer.note and self.text:
             yield self._add(f"\n\n{_safe(answer.note)}")
-        if answer.citations:
-            yield self._add(_sources(answer.citations, answer.question_lang))
+        if self.lists_sources and (cited := self.cited(answer)):
+            yield self._add(_sources(cited, answer.question_lang))
+
+    def cited(self, answer: Answer) -> list[Citation]:
+        """The citations of what was said, the one with number n at n-1."""
+        return [citation for citation in answer.citations if citation.number in self._cited]
 
     def _add(self, piece: str) -> str:
         self.text += piece
@@ -81,13 +107,18 @@ class CitedText:
 
 
 def search_results(citations: Sequence[Citation]) -> list[dict[str, Any]]:
-    """The citations as Perplexity lists them: the one with number n stands at n-1. The link may be empty."""
+    """The citations as Perplexity lists them, with where to find the words: offsets into the article's text in code
+    points. The one with number n stands at n-1. The link may be empty."""
     return [
         {
             "title": to_plain(citation.title),
             "url": checked_url(citation.url) or "",
             "date": citation.date,
-            "snippet": citation.quote,
+            "snippet": INVISIBLE.sub("", citation.quote),
+            "passage_id": citation.passage_id,
+            "article_id": citation.article_id,
+            "start": citation.start,
+            "end": citation.end,
         }
         for citation in citations
     ]
@@ -102,13 +133,29 @@ def without_sources(text: str) -> str:
     return _OUR_LINK.sub(r"[\1]", _OUR_SOURCES.sub("", text))
 
 
+def without_links(text: str) -> str:
+    """What a model replied by itself, without anything that a client could open or load: nothing in it is cited.
+
+    >>> without_links("![x](https://evil.example/?q=1) <img src=//evil.example> [a]: www.evil.example")
+    '[x] (evil.example/?q=1) ‹img src=evil.example> [a] : evil.example'
+    """
+    shown = "".join(line if line.isspace() else one_line(line) for line in re.split(r"(\s+)", text))
+    while (bare := _SCHEME.sub("", shown)) != shown:  # what is left may join to another
+        shown = bare
+    return _OPENS_TAG.sub("‹", _OPENS_LINK.sub(r"\1 ", _OPENS_IMAGE.sub("", shown)))
+
+
 def _safe(text: str) -> str:
     r"""A text that Markdown shows as it is.
 
     >>> print(_safe("**Up** [sic], [[a](http://b)](http://c) and <img src=x>"))
-    Up [sic], [a\](http://c) and \<img src=x>
+    Up [sic], [a\](http\://c) and \<img src=x>
     """
-    return _BEGINS.sub(r"\\\g<0>", to_plain(text))
+    return _escaped(to_plain(text))
+
+
+def _escaped(plain: str) -> str:
+    return _BEGINS.sub(r"\\\g<0>", plain)
 
 
 def _marker(numbers: str, url: str | None) -> str:

@@ -1,0 +1,117 @@
+"""Hostile articles, names, questions and conversations against the API and everything that is made of an answer.
+
+The model behind it obeys every order. ``make attacks`` runs all cases, here it is one language a technique.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attack_cases import Case, cases, some
+from attack_checks import wrong_everywhere, wrong_in_markdown
+from attack_corpora import Foreign, foreign_cases
+from attack_product import Attacked, attacked
+from fastapi.testclient import TestClient
+
+from rag.types import LANGS
+from rag.web.api import create_api
+
+ALL = cases()
+SOME = some(ALL)
+HIDDEN = "HIDDENWORD"  # what the payloads hide that no reader can see
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
+    with attacked(tmp_path_factory.mktemp("hostile"), SOME) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def client(hostile: Attacked) -> TestClient:
+    return TestClient(create_api(hostile.assistant, max_question_chars=4000))
+
+
+def asked(client: TestClient, case: Case) -> dict[str, Any]:
+    """The answer of the native route, without a model."""
+    history = [{"role": turn.role, "content": turn.content} for turn in case.history]
+    body = {"question": case.question, "history": history, "answerer": "extractive"}
+    response = client.post("/api/ask", json=body)
+    assert response.status_code == 200, response.text[:300]
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def completed(client: TestClient, case: Case) -> dict[str, Any]:
+    """The completion of the route for OpenAI's clients, by the model."""
+    messages = [{"role": turn.role, "content": turn.content} for turn in case.history]
+    messages.append({"role": "user", "content": case.question})
+    response = client.post("/v1/chat/completions", json={"model": "articles-llm", "messages": messages})
+    assert response.status_code == 200, response.text[:300]
+    completion: dict[str, Any] = response.json()
+    return completion
+
+
+def test_there_are_enough_cases_and_each_is_another() -> None:
+    assert len(SOME) >= 200
+    assert len(ALL) == len(LANGS) * len(SOME)
+    assert len({case.id for case in ALL}) == len({(case.name, case.lang) for case in ALL}) == len(ALL)
+    by_category = Counter(case.owasp for case in SOME)
+    # What the others of 2026 are about, tools and the supply of models, is not told by an article.
+    assert set(by_category) == {"LLM01", "LLM02", "LLM05", "LLM06", "LLM07", "LLM08", "LLM09", "LLM10"}
+
+
+def test_every_article_goes_in_and_has_the_link_that_it_may_have(hostile: Attacked) -> None:
+    assert [case.technique for case in SOME if not hostile.by_file[case.id]] == ["file name: dots"]  # a hidden file
+    linked = {case.id: hostile.urls[own] for case in SOME if (own := hostile.by_file[case.id])}
+    odd = {case.id for case in SOME if case.surface == "front"}  # whose metadata can't be read as a whole
+    assert {one: url for one, url in linked.items() if one not in odd} == {
+        case.id: case.url for case in SOME if case.id in linked.keys() - odd
+    }
+    assert all(url is None or url.startswith("https://good.example/") for one, url in linked.items() if one in odd)
+
+
+def test_no_name_of_a_file_leads_out_of_the_folder(hostile: Attacked) -> None:
+    folder = Path(hostile.assistant.articles()[0].file).parent
+    assert folder == Path()
+    assert all("/" not in one.file and one.file.isprintable() for one in hostile.assistant.articles())
+
+
+@pytest.mark.parametrize("case", SOME, ids=lambda case: f"{case.owasp}-{case.id}-{case.technique}"[:60])
+def test_nothing_happens_that_must_not(hostile: Attacked, client: TestClient, case: Case) -> None:
+    hostile.server.asked.clear()
+    quoted, completion = asked(client, case), completed(client, case)
+    written, content = completion["articles"], completion["choices"][0]["message"]["content"]
+    wrong = [f"quoted: {one}" for one in wrong_everywhere(quoted, case, hostile.texts, hostile.urls)]
+    wrong += [f"written: {one}" for one in wrong_everywhere(written, case, hostile.texts, hostile.urls)]
+    wrong += [f"completion: {one}" for one in wrong_in_markdown(content, hostile.links)]
+    given = {note["url_citation"]["url"] for note in completion["choices"][0]["message"]["annotations"]}
+    wrong += [f"completion: a link to {url}" for url in {*given, *completion["citations"]} - hostile.links - {""}]
+    wrong += ["the prompt holds what no reader sees" for prompt in hostile.server.prompts if HIDDEN in prompt]
+    assert wrong == []
+
+
+# --- Attacks of others --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def foreign() -> list[Foreign]:
+    return foreign_cases(sampled=20)
+
+
+def test_attacks_of_others_are_said_with_their_citation_or_not_at_all(foreign: list[Foreign], tmp_path: Path) -> None:
+    articles = [(one.id, one.text) for one in foreign]
+    with attacked(tmp_path, [], articles) as opened:
+        opened.obedient.writes = {one.question: " ".join(f"{word} [1]." for word in one.forbidden) for one in foreign}
+        wrong = []
+        for one in foreign:
+            for answerer in ("extractive", "llm"):
+                answer = opened.assistant.ask(one.question, answerer=answerer)  # type: ignore[arg-type]
+                told = json.loads(json.dumps(answer.to_dict()))
+                wrong += [(one.id, what) for what in wrong_everywhere(told, one.case, opened.texts, opened.urls)]
+    assert wrong == []
