@@ -125,8 +125,9 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _json(value: Any) -> str:
-    # Lone surrogates, which no stream can write, come out as escapes; so does what would begin a new line.
-    return json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace").decode()
+    # What no stream can write, and what would begin a new line or move a cursor, comes out as an escape.
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
 
 
 def _one_line(text: str) -> str:

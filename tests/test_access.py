@@ -9,15 +9,17 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from browsing import serving
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
+from browsing import serving
 from web_fakes import HandMadeAssistant, make_answer
 
 from rag.feedback import FeedbackStore
@@ -300,6 +302,22 @@ def test_what_an_open_page_or_a_session_keeps_open_has_no_deadline(method: str, 
         await StreamingResponse(pieces())(scope, receive, send)
 
     assert TestClient(Deadline(slow, 0.01)).request(method, path).text == "there"
+
+
+def test_the_app_starts_and_ends_behind_all_of_it() -> None:
+    api = create_api(HandMadeAssistant(), access=Access(local_only=True, cors_origins=("https://a.org",)))
+    told: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        told.append("started")
+        yield
+        told.append("ended")
+
+    api.router.lifespan_context = lifespan
+    with TestClient(api):
+        pass
+    assert told == ["started", "ended"]
 
 
 # --- Ids ----------------------------------------------------------------------------------------------------

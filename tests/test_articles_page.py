@@ -26,6 +26,7 @@ from rag.types import ArticleSummary
 from rag.web.api import create_api
 from rag.web.chat import build_chat, mount
 from rag.web.library_tab import article_id_of
+from rag.web.visitors import Visitors
 
 pytest_plugins = ["browsing"]
 
@@ -458,6 +459,17 @@ def test_with_a_login_only_who_is_logged_in_uploads(closed_site: Any) -> None:
         path.unlink()
         path.parent.rmdir()
     assert closed_site.post("/gradio_api/upload", files={"files": ("a.md", b"a" * 2 * 2**20)}).status_code == 413
+
+
+def test_whose_login_may_only_read_uploads_nothing(product: Assistant, home: Path) -> None:
+    from fastapi.testclient import TestClient  # noqa: PLC0415
+
+    page = build_chat(product, runs=home / "runs", visitors=Visitors(read_only=["ben"]))
+    logins = {"users": [("anna", "secret"), ("ben", "also:secret")], "read_only": ["ben"]}
+    reader = TestClient(mount(create_api(product), page, runs=home / "runs", **logins))  # type: ignore[arg-type]
+    assert reader.post("/login", data={"username": "ben", "password": "also:secret"}).status_code == 200
+    refused = reader.post("/gradio_api/upload", files={"files": ("a.md", b"# A")})
+    assert (refused.status_code, refused.json()["error"]["type"]) == (403, "forbidden")
 
 
 def test_without_a_login_nobody_uploads_from_another_machine_or_another_site(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from rag.web.gradio_setup import gr
 from rag.web.library_list import ANY
 from rag.web.library_render import LISTED
 from rag.web.library_tab import Shelves, article_id_of
+from rag.web.visitors import Visitors
 
 ALL = ("", "newest", ANY, ANY, ANY)
 SHOWN = (*ALL, LISTED)
@@ -53,8 +55,9 @@ class Librarian(HandMadeAssistant):
         return super().articles()
 
 
-def request(lang: str = "en") -> gr.Request:
-    return cast("gr.Request", SimpleNamespace(headers={"accept-language": lang}, cookies={}))
+def request(lang: str = "en", username: str | None = None) -> gr.Request:
+    known = {"headers": {"accept-language": lang}, "cookies": {}, "username": username}
+    return cast("gr.Request", SimpleNamespace(**known))
 
 
 def uploaded(folder: Path, name: str, content: bytes, orig_name: str | None = None) -> dict[str, Any]:
@@ -144,3 +147,41 @@ def test_a_tag_and_an_outlet_that_are_gone_are_wanted_no_longer() -> None:
     assert (tags["value"], outlets["value"]) == (ANY, ANY)
     assert tags["choices"] == [("Alle", ANY), ("Tag animals", "Tag animals")]
     assert outlets["choices"] == [("Alle", ANY)]
+
+
+# --- Those who may only read --------------------------------------------------------------------------------
+
+READERS = Visitors(read_only=["ben"])
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "not add or remove"), ("de", "keine hinzufügen"), ("zh", "不能添加或移除")]
+)
+def test_who_may_only_read_changes_nothing(tmp_path: Path, lang: str, said: str) -> None:
+    librarian = Librarian()
+    shelves = Shelves(librarian, READERS)
+    file = uploaded(tmp_path, "a.md", b"A")
+    [(_, told, *_)] = shelves.add([file], *SHOWN, request(lang, "ben"))
+    assert said in told
+    assert librarian.taken == []
+    *_, question, _, _, _ = shelves.remove("cats 3", *SHOWN, request(lang, "ben"))
+    assert said in question
+
+
+@pytest.mark.parametrize(("username", "visible"), [("ben", False), ("anna", True), (None, True)])
+def test_what_changes_articles_is_shown_to_those_who_may(username: str | None, visible: bool) -> None:
+    *_, box, remove = Shelves(Librarian(), READERS).arrive("", *ALL, LISTED, request("en", username))
+    assert (box["visible"], remove["visible"]) == (visible, visible)
+
+
+def test_who_added_and_removed_is_told_in_the_audit_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "rag.audit")
+    librarian = Librarian()
+    librarian.may_go_on.set()
+    list(Shelves(librarian).add([uploaded(tmp_path, "a.md", b"A")], *SHOWN, request(username="anna")))
+    Shelves(librarian).remove("cats 3", *SHOWN, request(username="anna"))
+    lines = [(record.getMessage(), vars(record)["fields"]) for record in caplog.records if record.name == "rag.audit"]
+    assert lines == [
+        ("upload", {"who": "user anna", "files": ["a.md"], "outcomes": {"added": 1}, "result": "ok"}),
+        ("removal", {"who": "user anna", "article_id": "cats", "result": "ok"}),
+    ]

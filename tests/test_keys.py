@@ -90,9 +90,9 @@ def test_a_ring_knows_the_keys_of_the_environment_and_of_the_file(file: KeyFile)
 
 def test_a_ring_sees_the_file_change(file: KeyFile) -> None:
     ring = Keyring(file=file)
-    was_locked = ring.is_locked
+    locked = [ring.is_locked]
     token = file.add("a", "write")
-    assert (was_locked, ring.is_locked) == (False, True)
+    assert [*locked, ring.is_locked] == [False, True]
     assert ring.holder(token.encode()) is not None
     file.revoke("a")
     assert ring.holder(token.encode()) is None

@@ -28,6 +28,7 @@ class Circuit:
         self._lock = threading.Lock()
         self._failed = 0  # in a row
         self._reason = ""  # of the last failure
+        self._words = ""  # those of it that are the server's own
         self._next_probe = 0.0  # by the clock; counts while the circuit is open
 
     @property
@@ -51,7 +52,7 @@ class Circuit:
             raise
         except ChatModelError as error:
             if error.by_server:
-                self._failure(probe, str(error))
+                self._failure(probe, error)
             else:
                 self._success()
             raise
@@ -68,7 +69,7 @@ class Circuit:
                 return False
             left = self._next_probe - self._clock()
             if left > 0:
-                raise ChatModelError(self._refusal(left))
+                raise ChatModelError(self._refusal(left), words=self._words)
             self._next_probe = self._clock() + self._pause
             return True
 
@@ -76,13 +77,13 @@ class Circuit:
         with self._lock:
             self._failed = 0
 
-    def _failure(self, probe: bool, reason: str) -> None:
+    def _failure(self, probe: bool, error: ChatModelError) -> None:
         with self._lock:
             if self._failed < self._most:
                 self._failed += 1
             elif not probe:
                 return  # from before the circuit opened: it does not make the pause longer
-            self._reason = reason
+            self._reason, self._words = str(error), error.words
             self._next_probe = self._clock() + self._pause
 
     def _given_up(self, probe: bool) -> None:

@@ -39,7 +39,9 @@ def _front() -> bytes:
     # "<" would let a word end the script.
     told = json.dumps({"words": words, "cookie": COOKIE}).replace("<", "\\u003c")
     scripts = "\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS)
-    return f"<script>window.ask = {told};\n{scripts}</script>".encode()
+    # Without this a browser looks for the icon at the root of the host, which under a prefix is not ours.
+    icon = '<link rel="icon" href="favicon.ico">'
+    return f"<script>window.ask = {told};\n{scripts}</script>{icon}".encode()
 
 
 class _Front:

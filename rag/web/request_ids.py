@@ -50,7 +50,7 @@ class RequestIds:
 def _tell(scope: Scope, status: int, seconds: float) -> None:
     """The route as it is declared, since a path may hold what someone asked; those of the page only for debugging."""
     level = logging.INFO if is_below(path_of(scope), *GUARDED) else logging.DEBUG
-    route = getattr(scope.get("route"), "path", "") or "-"
+    route = getattr(scope.get("route"), "path", "/*")  # refused in front of the routes, or none of them
     part = next((part for part in GUARDED if is_below(path_of(scope), part)), "")
     if not is_below(route, part):  # a route within a router does not name the prefix of that
         route = part + route

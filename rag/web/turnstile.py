@@ -20,9 +20,10 @@ FULL = f"too many questions are waiting for an answer; try again in {RETRY_SECON
 
 def is_work(scope: Scope) -> bool:
     """Whether a request needs a model, or the processor for longer than a moment."""
+    if scope["type"] != "http" or scope["method"] != "POST":
+        return False
     path = path_of(scope)
-    asks = path in (f"{API}/ask", f"{API}/search") or is_below(path, OPENAI, MCP)
-    return bool(scope["type"] == "http" and scope["method"] == "POST" and asks)
+    return path in (f"{API}/ask", f"{API}/search") or is_below(path, OPENAI, MCP)
 
 
 class Turnstile:
