@@ -15,11 +15,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from browsing import serving
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
-from browsing import serving
 from web_fakes import HandMadeAssistant, make_answer
 
 from rag.feedback import FeedbackStore

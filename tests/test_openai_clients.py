@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from browsing import serving
+from conftest import ROOT
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_openai import ChatOpenAI
@@ -25,6 +27,7 @@ CLIENTS = Path(__file__).parent / "clients"
 LLAMA_INDEX = Path(sys.prefix) / "llama-index"
 QUESTION = "筹集了多少？"  # its answer has Chinese in it
 EMOJI = "Wer sagt 😀?"
+DOCUMENT = (ROOT / "docs/openai.md").read_text(encoding="utf-8")
 PATIENCE = 120  # seconds
 
 
@@ -118,9 +121,11 @@ def test_llama_index_sees_the_text_with_its_links(site: str, content: str) -> No
     if not (LLAMA_INDEX / "openai").is_dir():
         missing("LlamaIndex's client")
     path = os.pathsep.join([str(LLAMA_INDEX), *filter(None, [os.environ.get("PYTHONPATH")])])
-    told = told_by(
-        [sys.executable, str(CLIENTS / "llama_index_client.py"), f"{site}/v1", QUESTION], {"PYTHONPATH": path}
-    )
+    (documented,) = re.findall(r"^```python llama-index\n(.*?)^```", DOCUMENT, re.DOTALL | re.MULTILINE)
+    example = documented.replace("http://127.0.0.1:7860", site)
+    program = str(CLIENTS / "llama_index_client.py")
+    told = told_by([sys.executable, program, f"{site}/v1", QUESTION, example], {"PYTHONPATH": path})
+    assert f"[1]({URL})" in told["example"]
     assert told["openai"].startswith("2.")  # what its users have
     assert told["content"] == told["streamed"] == told["streamed_async"] == told["completed"] == content
     assert told["citations"] == [URL]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -10,12 +9,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from browsing import serving
-from conftest import ROOT
 from openai_fakes import URL, ToldAssistant
-from test_openai_clients import CLIENTS, LLAMA_INDEX, PATIENCE, missing
+from test_openai_clients import CLIENTS, DOCUMENT, PATIENCE, missing
 
 from rag.answering.plain import MOST_CHARS, MOST_TOKENS
 from rag.web.api import create_api
@@ -23,8 +22,8 @@ from rag.web.openai.models import ways
 from rag.web.openai.schemas import MAX_STOPS, ChatRequest
 from rag.web.streaming import HEARTBEAT
 
-TEXT = (ROOT / "docs/openai.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(python|js|python llama-index)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+TEXT = DOCUMENT
+BLOCKS = re.findall(r"^```(python|js)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +37,11 @@ def run(kind: str, code: str) -> str:
         with redirect_stdout(StringIO()) as printed:
             exec(code, {})
         return printed.getvalue()
-    env = {**os.environ, **({"PYTHONPATH": str(LLAMA_INDEX)} if "llama" in kind else {})}
-    if "llama" in kind and not LLAMA_INDEX.is_dir():
-        missing("LlamaIndex's client")
-    command = [sys.executable, "-c", code]
-    if kind == "js":
-        node = shutil.which("node", path=sys.prefix + "/bin") or shutil.which("node")
-        if not (node and (CLIENTS / "node_modules/openai").is_dir()):
-            missing("OpenAI's JavaScript client")
-        command = [str(node), "--input-type=module", "--eval", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=CLIENTS, env=env, check=False)
+    node = shutil.which("node", path=str(Path(sys.executable).parent)) or shutil.which("node")
+    if not (node and (CLIENTS / "node_modules/openai").is_dir()):
+        missing("OpenAI's JavaScript client")
+    command = [str(node), "--input-type=module", "--eval", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, cwd=CLIENTS, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -61,7 +55,7 @@ def test_an_example_runs_and_shows_the_answer(site: str, kind: str, code: str) -
 
 def test_there_is_an_example_for_every_client() -> None:
     kinds = [kind for kind, _ in BLOCKS]
-    assert (kinds.count("python"), kinds.count("js"), kinds.count("python llama-index")) == (5, 1, 1)
+    assert (kinds.count("python"), kinds.count("js")) == (5, 1)  # LlamaIndex's is run with its client
 
 
 def test_the_figures_are_those_of_the_code() -> None:
