@@ -23,12 +23,21 @@ from rag.web.api import create_api
 
 ALL = cases()
 SOME = some(ALL)
+# Articles that repeat themselves to take all places are asked about among themselves; docs/security.md says why.
+STUFFED = [case for case in SOME if case.surface == "stuff"]
+MIXED = [case for case in SOME if case.surface != "stuff"]
 HIDDEN = "HIDDENWORD"  # what the payloads hide that no reader can see
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
-    with attacked(tmp_path_factory.mktemp("hostile"), SOME) as opened:
+    with attacked(tmp_path_factory.mktemp("hostile"), MIXED) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def stuffed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
+    with attacked(tmp_path_factory.mktemp("stuffed"), STUFFED) as opened:
         yield opened
 
 
@@ -67,11 +76,11 @@ def test_there_are_enough_cases_and_each_is_another() -> None:
 
 
 def test_every_article_goes_in_and_has_the_link_that_it_may_have(hostile: Attacked) -> None:
-    assert [case.technique for case in SOME if not hostile.by_file[case.id]] == ["file name: dots"]  # a hidden file
-    linked = {case.id: hostile.urls[own] for case in SOME if (own := hostile.by_file[case.id])}
+    assert [case.technique for case in MIXED if not hostile.by_file[case.id]] == ["file name: dots"]  # a hidden file
+    linked = {case.id: hostile.urls[own] for case in MIXED if (own := hostile.by_file[case.id])}
     odd = {case.id for case in SOME if case.surface == "front"}  # whose metadata can't be read as a whole
     assert {one: url for one, url in linked.items() if one not in odd} == {
-        case.id: case.url for case in SOME if case.id in linked.keys() - odd
+        case.id: case.url for case in MIXED if case.id in linked.keys() - odd
     }
     assert all(url is None or url.startswith("https://good.example/") for one, url in linked.items() if one in odd)
 
@@ -82,8 +91,19 @@ def test_no_name_of_a_file_leads_out_of_the_folder(hostile: Attacked) -> None:
     assert {str(Path(file).parent) for file in files} == {".", "uploads"}
 
 
-@pytest.mark.parametrize("case", SOME, ids=lambda case: f"{case.owasp}-{case.id}-{case.technique}"[:60])
+@pytest.mark.parametrize("case", STUFFED, ids=lambda case: case.technique)
+def test_an_article_that_repeats_itself_does_not_silence_what_it_says(stuffed: Attacked, case: Case) -> None:
+    client = TestClient(create_api(stuffed.assistant))
+    check_case(stuffed, client, case)
+
+
+@pytest.mark.parametrize("case", MIXED, ids=lambda case: f"{case.owasp}-{case.id}-{case.technique}"[:60])
 def test_nothing_happens_that_must_not(hostile: Attacked, client: TestClient, case: Case) -> None:
+    check_case(hostile, client, case)
+
+
+def check_case(hostile: Attacked, client: TestClient, case: Case) -> None:
+    """Ask by both routes, without a model and with one that obeys."""
     hostile.server.asked.clear()
     quoted, completion = asked(client, case), completed(client, case)
     written, content = completion["articles"], completion["choices"][0]["message"]["content"]
@@ -111,7 +131,7 @@ def test_attacks_of_others_are_said_with_their_citation_or_not_at_all(foreign: l
         wrong = []
         for one in foreign:
             for answerer in ("extractive", "llm"):
-                answer = opened.assistant.ask(one.question, answerer=answerer)  # type: ignore[arg-type]
+                answer = opened.assistant.ask(one.question, answerer=answerer)
                 told = json.loads(json.dumps(answer.to_dict()))
                 wrong += [(one.id, what) for what in wrong_everywhere(told, one.case, opened.texts, opened.urls)]
     assert wrong == []
