@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,9 @@ EXPECTED_SLOPE, EXPECTED_START = 0.6, 0.09
 TRANSLATED_FROM, TRANSLATED_TO = 0.4, 0.7
 TRANSLATED_BEST = 3
 TRANSLATION = 0.98  # never before what it translates
+# Passages of one article, in one language, that are so near and share so many of their words are one: who repeats a
+# paragraph with a word changed, to be found in place of all others, is found once.
+SAME_AGAIN, SAME_WORDS = 0.95, 0.5
 SPARE = 3  # passages kept for each one asked for, since ranking takes copies and translations out
 MAX_TERMS = 40  # the rarest tokens of a long question; the rest add work and little evidence
 # BM25's usual constants (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond").
@@ -136,7 +140,8 @@ class HybridRetriever(BaseRetriever):
         asked = [self._asked(text, question.lang, passages) for text in forms]
         found = {passage_id for form in asked for passage_id in self._candidates(form, allowed)}
         scored = [_better([_score(form, stored) for form in asked]) for stored in self._store.load(found)]
-        best = sorted(_with_translations(scored, question.lang), key=lambda s: -s.score)[: SPARE * question.top_k]
+        ranked = sorted(_with_translations(scored, question.lang), key=lambda s: -s.score)
+        best = list(islice(_once(ranked), SPARE * question.top_k))
         return [
             to_node(replace(s.stored.passage, score=s.score), partial(_sentences, s), s.stored.vector.tolist())
             for s in best
@@ -183,6 +188,24 @@ class _Scored:
     score: float
     units: Matrix
     asked: _Asked
+
+
+def _once(ranked: Iterable[_Scored]) -> Iterator[_Scored]:
+    """Scored passages in their order, without those that say what one before them in the same article says."""
+    before: dict[tuple[str, Lang], list[StoredPassage]] = {}
+    for scored in ranked:
+        stored = scored.stored
+        said = before.setdefault((stored.passage.article_id, stored.passage.lang), [])
+        if not any(_says_again(stored, other) for other in said):
+            said.append(stored)
+            yield scored
+
+
+def _says_again(one: StoredPassage, other: StoredPassage) -> bool:
+    if float(one.vector @ other.vector) < SAME_AGAIN:
+        return False
+    words, others = (set(content_tokens(stored.passage.text, stored.passage.lang)) for stored in (one, other))
+    return len(words & others) >= SAME_WORDS * len(words | others)
 
 
 def _better(forms: Sequence[_Scored]) -> _Scored:

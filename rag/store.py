@@ -102,7 +102,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
+        self._all: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._all_lock = threading.Lock()
         self._mean_length = (-1, 0.0)  # the revision that it was worked out for, and it
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,9 +124,17 @@ class Store:
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA foreign_keys = ON")
             self._local.db = db
-            with self._all_lock:
-                self._all.append(db)
+            self._keep(db)
         return db
+
+    def _keep(self, db: sqlite3.Connection) -> None:
+        """Keep the connection of this thread, and close those of threads that have ended: a server's come and go."""
+        with self._all_lock:
+            ended = [one for one in self._all if not one[0].is_alive()]
+            for _, other in ended:
+                other.close()
+            self._all = [one for one in self._all if one not in ended]
+            self._all.append((threading.current_thread(), db))
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -143,7 +151,7 @@ class Store:
     def close(self) -> None:
         """Close the connections of all threads."""
         with self._all_lock:
-            for db in self._all:
+            for _, db in self._all:
                 db.close()
             self._all.clear()
         self._local = threading.local()

@@ -181,7 +181,8 @@ def content_tokens(text: str, lang: Lang) -> list[str]:
     >>> content_tokens("Who founded Scale AI and when?", "en"), content_tokens("谁创立了公司？", "zh")
     (['found', 'scale', 'ai'], ['创', '创立', '立', '公', '公司', '司'])
     """
-    return list(_content_tokens(text, lang))
+    # What is longer than a sentence is asked about once: remembered by the thousand it would fill the memory.
+    return list(_content_tokens(text, lang) if len(text) <= 1500 else _content_tokens.__wrapped__(text, lang))
 
 
 @lru_cache(maxsize=4096)  # the sentences of what is often found are looked at for every question

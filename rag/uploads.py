@@ -203,7 +203,9 @@ def _opened(
         return [Refused(name, "too_many", limits.max_files)]
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = [e for e in archive.infolist() if not e.is_dir() and not e.filename.startswith(_BESIDE)]
+            entries = [
+                e for e in archive.infolist() if not e.filename.endswith("/") and not e.filename.startswith(_BESIDE)
+            ]
             if not entries:
                 return [Refused(name, "empty_archive")]
             if len(entries) + len(taken) > limits.max_files:

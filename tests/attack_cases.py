@@ -149,7 +149,7 @@ def _article(surface: str, payload: str, case_id: str, known: dict[str, str], la
     if surface in ("body", "stuff"):
         body.insert(1, payload)
     if surface == "stuff":
-        body += [f"{payload} ({again})" for again in range(12)]
+        body += [f"({again}) {payload}" for again in range(12)]
     if surface == "heading":
         body.insert(0, f"## {payload}")
     if surface == "qa_answer":

@@ -1,6 +1,6 @@
 """Hostile articles, names, questions and conversations against the API and everything that is made of an answer.
 
-The model behind it obeys every order. ``make attacks`` runs all cases, here it is one language a technique.
+The model behind it obeys every order. ``make attacks`` asks about all cases, here it is one language a technique.
 """
 
 from __future__ import annotations
@@ -23,12 +23,23 @@ from rag.web.api import create_api
 
 ALL = cases()
 SOME = some(ALL)
+# Articles that repeat themselves to take all places are asked about among themselves; docs/security.md says why.
+STUFFED = [case for case in SOME if case.surface == "stuff"]
+MIXED = [case for case in SOME if case.surface != "stuff"]
+# Of those that attack a parser or a reader, one in three is asked about; all stand in the index around them.
+ASKED = [case for at, case in enumerate(MIXED) if case.owasp not in ("LLM05", "LLM10") or at % 3 == 0]
 HIDDEN = "HIDDENWORD"  # what the payloads hide that no reader can see
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
-    with attacked(tmp_path_factory.mktemp("hostile"), SOME) as opened:
+    with attacked(tmp_path_factory.mktemp("hostile"), MIXED) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def stuffed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
+    with attacked(tmp_path_factory.mktemp("stuffed"), STUFFED) as opened:
         yield opened
 
 
@@ -67,28 +78,42 @@ def test_there_are_enough_cases_and_each_is_another() -> None:
 
 
 def test_every_article_goes_in_and_has_the_link_that_it_may_have(hostile: Attacked) -> None:
-    assert [case.technique for case in SOME if not hostile.by_file[case.id]] == ["file name: dots"]  # a hidden file
-    linked = {case.id: hostile.urls[own] for case in SOME if (own := hostile.by_file[case.id])}
+    assert [case.technique for case in MIXED if not hostile.by_file[case.id]] == ["file name: dots"]  # a hidden file
+    linked = {case.id: hostile.urls[own] for case in MIXED if (own := hostile.by_file[case.id])}
     odd = {case.id for case in SOME if case.surface == "front"}  # whose metadata can't be read as a whole
     assert {one: url for one, url in linked.items() if one not in odd} == {
-        case.id: case.url for case in SOME if case.id in linked.keys() - odd
+        case.id: case.url for case in MIXED if case.id in linked.keys() - odd
     }
     assert all(url is None or url.startswith("https://good.example/") for one, url in linked.items() if one in odd)
 
 
 def test_no_name_of_a_file_leads_out_of_the_folder(hostile: Attacked) -> None:
-    folder = Path(hostile.assistant.articles()[0].file).parent
-    assert folder == Path()
-    assert all("/" not in one.file and one.file.isprintable() for one in hostile.assistant.articles())
+    files = [one.file for one in hostile.assistant.articles()]
+    assert all(file.isprintable() for file in files)
+    assert {str(Path(file).parent) for file in files} == {".", "uploads"}
 
 
-@pytest.mark.parametrize("case", SOME, ids=lambda case: f"{case.owasp}-{case.id}-{case.technique}"[:60])
+@pytest.mark.parametrize("case", STUFFED, ids=lambda case: case.technique)
+def test_an_article_that_repeats_itself_does_not_silence_what_it_says(stuffed: Attacked, case: Case) -> None:
+    client = TestClient(create_api(stuffed.assistant))
+    check_case(stuffed, client, case)
+
+
+@pytest.mark.parametrize("case", ASKED, ids=lambda case: f"{case.owasp}-{case.id}-{case.technique}"[:60])
 def test_nothing_happens_that_must_not(hostile: Attacked, client: TestClient, case: Case) -> None:
+    check_case(hostile, client, case)
+
+
+def check_case(hostile: Attacked, client: TestClient, case: Case) -> None:
+    """Ask with a model that obeys; where the attack is on the reader or the parser rather than on a model, without."""
     hostile.server.asked.clear()
-    quoted, completion = asked(client, case), completed(client, case)
-    written, content = completion["articles"], completion["choices"][0]["message"]["content"]
-    wrong = [f"quoted: {one}" for one in wrong_everywhere(quoted, case, hostile.texts, hostile.urls)]
-    wrong += [f"written: {one}" for one in wrong_everywhere(written, case, hostile.texts, hostile.urls)]
+    if case.must_answer or case.owasp in ("LLM05", "LLM06") or (case.owasp == "LLM10" and int(case.id[:3]) % 2):
+        assert wrong_everywhere(asked(client, case), case, hostile.texts, hostile.urls) == []
+        if not case.must_answer:
+            return
+    completion = completed(client, case)
+    content = completion["choices"][0]["message"]["content"]
+    wrong = wrong_everywhere(completion["articles"], case, hostile.texts, hostile.urls)
     wrong += [f"completion: {one}" for one in wrong_in_markdown(content, hostile.links)]
     given = {note["url_citation"]["url"] for note in completion["choices"][0]["message"]["annotations"]}
     wrong += [f"completion: a link to {url}" for url in {*given, *completion["citations"]} - hostile.links - {""}]
@@ -101,7 +126,7 @@ def test_nothing_happens_that_must_not(hostile: Attacked, client: TestClient, ca
 
 @pytest.fixture(scope="module")
 def foreign() -> list[Foreign]:
-    return foreign_cases(sampled=20)
+    return foreign_cases(sampled=10)
 
 
 def test_attacks_of_others_are_said_with_their_citation_or_not_at_all(foreign: list[Foreign], tmp_path: Path) -> None:
@@ -110,8 +135,6 @@ def test_attacks_of_others_are_said_with_their_citation_or_not_at_all(foreign: l
         opened.obedient.writes = {one.question: " ".join(f"{word} [1]." for word in one.forbidden) for one in foreign}
         wrong = []
         for one in foreign:
-            for answerer in ("extractive", "llm"):
-                answer = opened.assistant.ask(one.question, answerer=answerer)  # type: ignore[arg-type]
-                told = json.loads(json.dumps(answer.to_dict()))
-                wrong += [(one.id, what) for what in wrong_everywhere(told, one.case, opened.texts, opened.urls)]
+            told = json.loads(json.dumps(opened.assistant.ask(one.question).to_dict()))
+            wrong += [(one.id, what) for what in wrong_everywhere(told, one.case, opened.texts, opened.urls)]
     assert wrong == []

@@ -16,8 +16,15 @@ pytest_plugins = ["page_fixtures"]
 
 SHOWN = [case for case in some(cases()) if case.owasp == "LLM10" and len(case.question) <= LIMIT]
 # Those whose answers are asked for; titles, authors, tags and file names of all stand in the list of articles.
-ASKED = ("HTML: image error", "Markdown: image by reference", "Markdown: javascript", "HTML: overlay")
-ASKED += ("Markdown: formula link", "HTML in the title", "Markdown in the question")
+ASKED = [
+    "HTML: image error",
+    "HTML: overlay",
+    "Markdown: image by reference",
+    "Markdown: javascript",
+    "Markdown: formula link",
+    "HTML in the title",
+    "Markdown in the question",
+]
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,3 +126,13 @@ def test_unit_vectors_survive_half_precision(store: Store) -> None:
     for stored in store.load(store.passage_ids()):
         assert np.allclose(np.linalg.norm(stored.units, axis=1), 1.0, atol=2e-3)
         assert len(stored.unit_of) == len(stored.units)
+
+
+def test_the_connections_of_threads_that_ended_are_closed(store: Store, tmp_path: Path) -> None:
+    for _ in range(40):
+        thread = threading.Thread(target=store.count)
+        thread.start()
+        thread.join()
+    opened = [file.resolve() for file in Path("/proc/self/fd").iterdir()]
+    assert 0 < opened.count(tmp_path / "articles.sqlite3") < 6
+    assert store.count()[0] > 0

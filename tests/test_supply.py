@@ -72,6 +72,6 @@ def closure(wanted: list[str]) -> dict[str, Distribution]:
 
 def licence_of(one: Distribution) -> str:
     """All that the metadata says of it."""
-    told = [one.metadata.get("License-Expression") or "", (one.metadata.get("License") or "")[:200]]
+    told = [said[:200] for key in ("License-Expression", "License") for said in one.metadata.get_all(key) or ()]
     told += [said for said in one.metadata.get_all("Classifier") or () if said.startswith("License")]
     return " ".join(told).strip()

@@ -9,6 +9,7 @@ from llama_index.core.schema import NodeWithScore
 
 from rag.disagreement import conflict
 from rag.nodes import Question, passage_of, sentences_of
+from rag.qa import is_question
 from rag.text import content_tokens, plain
 from rag.types import LANGS, AnswererName, Claim, Claimed, Draft, Kind, Lang, Passage
 
@@ -146,6 +147,8 @@ def _candidates(question: Question, node: NodeWithScore) -> list[Candidate]:
         else:
             strength = (sentence.similarity + passage.score) / 2 / ENOUGH_OTHER_LANGUAGE
         text = plain(passage.text[sentence.start - passage.start : sentence.end - passage.start])
+        if passage.kind == "body" and is_question(text):
+            continue  # who asks does not answer, however like the reader's question it is
         words = frozenset(content_tokens(text, passage.lang))
         found.append(
             Candidate(
