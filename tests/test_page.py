@@ -469,7 +469,7 @@ def test_a_run_whose_name_leads_out_is_not_served(hand_made_site: str) -> None:
 
 def test_the_page_and_its_parts_have_the_security_headers(hand_made_site: str) -> None:
     for path in ("/", "/config", "/theme.css", "/nothing"):
-        assert "default-src 'self'" in httpx2.get(hand_made_site + path).headers["content-security-policy"]
+        assert "default-src 'none'" in httpx2.get(hand_made_site + path).headers["content-security-policy"]
 
 
 def test_a_mistyped_route_is_not_answered_by_the_page(hand_made_site: str) -> None:
