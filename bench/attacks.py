@@ -3,7 +3,7 @@
 python bench/attacks.py [API] [CORPORA] [PAGE] [SMALL]      all of them where none is named
 
 API: every case in every language, by quotations and by a model that obeys. CORPORA: what others wrote, with 300
-payloads out of rag-redteam's grammar. PAGE: every case asked in a browser. SMALL: every fourth case, of SmolLM2.
+payloads out of rag-redteam's grammar. PAGE: every case asked in a browser. SMALL: every twelfth case, of SmolLM2.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rag.types import Answer, AnswererName  # noqa: E402
 from rag.web.openai.text import CitedText  # noqa: E402
 
 SAMPLED = 300
-SMALL_STEP = 4
+SMALL_STEP = 12
 COLUMNS = ("cases", "asked", "answered", "refused", "an order quoted as text", "WRONG")
 
 

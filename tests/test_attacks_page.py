@@ -14,8 +14,6 @@ from playwright.sync_api import Browser, expect
 
 pytest_plugins = ["page_fixtures"]
 
-SHOWN = [case for case in some(cases()) if case.owasp == "LLM10" and len(case.question) <= LIMIT]
-# Those whose answers are asked for; titles, authors, tags and file names of all stand in the list of articles.
 ASKED = [
     "HTML: image error",
     "HTML: overlay",
@@ -24,6 +22,12 @@ ASKED = [
     "Markdown: formula link",
     "HTML in the title",
     "Markdown in the question",
+]
+# Around them others that a browser could run; what their titles, tags and names say stands in the list of articles.
+SHOWN = [
+    case
+    for at, case in enumerate(some(cases()))
+    if case.technique in ASKED or (case.owasp == "LLM10" and len(case.question) <= LIMIT and at % 3 == 0)
 ]
 
 
