@@ -81,7 +81,7 @@ _MEANINGS: dict[int, tuple[ErrorType, str, str, str | None]] = {
     504: (
         "timeout",
         "It took longer than the limit of this server",
-        "this took longer than 120 s, which is the limit here; ask for less at once, or try again later",
+        "this took longer than 300 s, which is the limit here; ask for less at once, or try again later",
         None,
     ),
 }
