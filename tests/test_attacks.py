@@ -62,7 +62,8 @@ def completed(client: TestClient, case: Case) -> dict[str, Any]:
     """The completion of the route for OpenAI's clients, by the model."""
     messages = [{"role": turn.role, "content": turn.content} for turn in case.history]
     messages.append({"role": "user", "content": case.question})
-    response = client.post("/v1/chat/completions", json={"model": "articles-llm", "messages": messages})
+    body = {"model": "articles", "messages": messages, "articles": {"answer": True}}
+    response = client.post("/v1/chat/completions", json=body)
     assert response.status_code == 200, response.text[:300]
     completion: dict[str, Any] = response.json()
     return completion

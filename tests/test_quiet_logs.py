@@ -151,9 +151,13 @@ def test_every_line_of_a_request_has_its_id_in_both_formats(log: io.StringIO) ->
 
 def test_nothing_that_is_logged_begins_a_line_of_its_own(logger: logging.Logger, log: io.StringIO) -> None:
     hostile = "a\n2026 INFO rag.audit forged\x1b[2J\u2028\ud800"
-    logger.info("%s", hostile, extra={"fields": {"file": hostile}})
-    configure("json", "info", log)
-    logger.info("%s", hostile, extra={"fields": {"file": hostile}})
+    extra = {"fields": {"file": hostile}}
+    forms: tuple[Format, ...] = ("plain", "json")
+    for form in forms:
+        configure(form, "info", log)
+        # To our own handler alone: pytest's keeps what it is told, and cannot send half a character on.
+        (own,) = (one for one in logging.getLogger().handlers if getattr(one, "stream", None) is log)
+        own.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 1, "%s", (hostile,), None, extra=extra))
     plain, as_json = log.getvalue().splitlines()
     assert "\x1b" not in plain + as_json
     assert json.loads(as_json)["message"].startswith("a\n2026 INFO")
