@@ -44,7 +44,9 @@ def ask_case(page: Page, case: Case, number: int) -> None:
     """Ask the question of a case, the one with this number in the conversation, and wait for what comes of it."""
     page.locator("#question textarea").fill(case.question)
     page.locator("#question textarea").press("Enter")
-    expect(page.locator(f"#chat [id^=acts-{number}-]")).to_have_count(1)
+    expect(page.locator(f"#chat [id^=acts-{number}-]")).to_have_count(
+        1, timeout=60_000
+    )  # of many, on a machine that is busy
 
 
 def browse(opened: Attacked, found: Sequence[Case]) -> tuple[int, list[str]]:
