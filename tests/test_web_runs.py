@@ -222,7 +222,7 @@ def test_a_report_is_served_as_it_is_with_the_security_headers(client: TestClien
     assert response.status_code == 200
     assert response.text == "<!doctype html><h1>Report of läufe-评测</h1>"
     assert response.headers["content-type"] == "text/html; charset=utf-8"
-    assert "default-src 'self'" in response.headers["content-security-policy"]
+    assert "default-src 'none'; " in response.headers["content-security-policy"]
     assert "unsafe-eval" not in response.headers["content-security-policy"]
 
 
