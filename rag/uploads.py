@@ -116,8 +116,9 @@ def safe_name(name: str) -> str:
     >>> safe_name("../../etc/Straße\\n.md"), safe_name("C:\\\\news\\\\新闻?.md"), safe_name("..")
     ('Straße.md', '新闻_.md', '..')
     """
-    last = re.split(r"[/\\]", INVISIBLE.sub("", unicodedata.normalize("NFC", name)))[-1]
-    visible = "".join(c for c in last if c.isspace() or unicodedata.category(c)[0] != "C")
+    last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
+    unseen = set(INVISIBLE.findall(last)) - {"\ufe0f"}  # which makes a sign an emoji
+    visible = "".join(c for c in last if c.isspace() or (c not in unseen and unicodedata.category(c)[0] != "C"))
     path = PurePosixPath(" ".join(_FORBIDDEN.sub("_", visible).split()))
     stem, suffix = path.name.removesuffix(path.suffix).rstrip(), path.suffix
     encoded = stem.encode()

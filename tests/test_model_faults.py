@@ -361,7 +361,8 @@ def test_over_http_a_fault_is_an_answer_with_a_note(data: Path, fault: str) -> N
         whole = httpx2.post(f"{site}/api/ask", json=asked, timeout=20)
         streamed = httpx2.post(f"{site}/api/ask", json={**asked, "stream": True}, timeout=20)
         messages = [{"role": "user", "content": QUESTIONS["de"]}]
-        chat = httpx2.post(f"{site}/v1/chat/completions", json={"model": "articles", "messages": messages}, timeout=20)
+        body = {"model": "articles", "messages": messages, "articles": {"answer": True}}
+        chat = httpx2.post(f"{site}/v1/chat/completions", json=body, timeout=20)
     for response in (whole, streamed, chat):
         assert response.status_code == 200
         check_no_secret(response.text)
