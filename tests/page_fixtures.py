@@ -21,7 +21,7 @@ pytest_plugins = ["browsing"]
 
 LIMIT = 200
 
-expect.set_options(timeout=15_000)  # of a page that is right most comes at once; two cores are busy with other tests
+expect.set_options(timeout=30_000)  # of a page that is right most comes at once; two cores are busy with other tests
 
 OpenPage = Callable[..., Page]
 
