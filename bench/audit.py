@@ -19,8 +19,8 @@ ACCEPTED = {
     "CVE-2026-45833": "of the same server",
 }
 OFFLINE = (
-    "The audit could not be made: {reason}\nIt asks https://pypi.org or, with --service osv, https://api.osv.dev for "
-    "known vulnerabilities; run it on a machine that reaches one of them. Nothing is said here about the packages."
+    "The audit could not be made: {reason}\nIt asks the Python Package Index or, with --service osv, OSV for known "
+    "vulnerabilities; run it on a machine that reaches one of them. Nothing is said here about the packages."
 )
 
 
