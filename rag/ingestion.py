@@ -29,13 +29,15 @@ Step = Callable[[str, int, int], None]  # what is going on, done, of
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What happened to one file. ``detail`` says why it failed, or what the ``warnings`` say."""
+    """What happened to one file. ``detail`` says why it failed, or what the ``warnings`` say; ``news`` is false where
+    that was said at an earlier run, too."""
 
     path: str
     action: Action
     detail: str = ""
     warnings: tuple[ParseWarning, ...] = ()
     moved_from: str | None = None
+    news: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ class IngestReport:
     def count(self, action: Action) -> int:
         """How many files this happened to."""
         return sum(result.action == action for result in self.results)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is to be told that was not told before."""
+        return any(result.news for result in self.results)
 
     @property
     def failed(self) -> tuple[FileResult, ...]:
@@ -131,11 +138,9 @@ class Ingestor:
         moved = None if before else _moved(path, now, gone)
         if moved and not dry_run:
             self._store.move(moved, str(path), str(root))
-        return self._read(path, now, before, moved, dry_run=dry_run)
+        return self._read(path, now, moved, dry_run=dry_run)
 
-    def _read(
-        self, path: Path, now: KnownFile, before: KnownFile | None, moved: str | None, *, dry_run: bool
-    ) -> FileResult:
+    def _read(self, path: Path, now: KnownFile, moved: str | None, *, dry_run: bool) -> FileResult:
         """Read a file that is new or has changed, and write what is new or has changed in it."""
         known = {entry.part: entry for entry in self._store.known(path=moved if moved and dry_run else now.path)}
         read: list[Article] = []
@@ -162,7 +167,7 @@ class Ingestor:
         gone = known.keys() - {article.part for article in read} if not unread else ()
         if not dry_run:
             self._store.settle(replace(now, detail=detail), [known[part].id for part in gone])
-        action: Action = "moved" if moved else "updated" if before else "added"
+        action: Action = "moved" if moved else "updated" if known else "added"
         return FileResult(now.path, action, detail, warnings, moved)
 
 
@@ -200,5 +205,5 @@ def _moved(path: Path, now: KnownFile, gone: dict[str, str]) -> str | None:
 
 def _as_before(known: KnownFile) -> FileResult:
     if known.failure is not None:
-        return FileResult(known.path, "failed", f"{known.failure}; not tried again until it changes")
-    return FileResult(known.path, "unchanged")
+        return FileResult(known.path, "failed", f"{known.failure}; not tried again until it changes", news=False)
+    return FileResult(known.path, "unchanged", news=False)

@@ -30,7 +30,7 @@ ROWS = [
         "rag.uploads",
         "rag.answering.reply",
     },
-    {"rag.dense", "rag.privacy", "rag.planning", "rag.indexing"},
+    {"rag.dense", "rag.privacy", "rag.planning", "rag.indexing", "rag.watching"},
     {"rag.ingestion", "rag.retrieval", "rag.ranking", "rag.answering.extractive"},
     {"rag.answering.llm", "rag.answering.plain"},
     {"rag.refinement", "rag.library"},
