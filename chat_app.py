@@ -15,16 +15,20 @@ from typing import TYPE_CHECKING
 from rag.assembly import open_assistant, run_ingest
 from rag.assistant import Assistant
 from rag.errors import RagError
+from rag.ingestion import ACTIONS
 from rag.keys import Keyring
 from rag.logs import configure
 from rag.privacy import describe
 from rag.settings import Settings, load_settings
-from rag.web.server import Server, bind
+from rag.web.server import Server, bind, leave_at_once
+from rag.web.traffic import Traffic
 
 if TYPE_CHECKING:
     from rag.web.wall import Access
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("rag.server")
+
+INGEST_SECONDS = 10.0  # that an ingest beside the server gets to finish the article at hand
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     for number in (signal.SIGINT, signal.SIGTERM):  # the server, once stopped by one, raises it again
         signal.signal(number, _leave)
+    traffic = Traffic()
     try:
         settings = load_settings(host=args.host, port=args.port, articles=args.articles, data_dir=args.data_dir)
         configure(settings.log_format, settings.log_level)
@@ -40,40 +45,67 @@ def main(argv: list[str] | None = None) -> int:
             try:
                 for one in assistant.health().sent:
                     print(describe(one), file=sys.stderr, flush=True)
-                _index(assistant, settings)
-                _serve(assistant, settings, bound)
+                beside = _index(assistant, settings, traffic)
+                try:
+                    _serve(assistant, settings, bound, traffic)
+                finally:
+                    for number in (signal.SIGINT, signal.SIGTERM):  # told already; now is only to wait or not to
+                        signal.signal(number, leave_at_once)
+                    if beside:
+                        beside.join(INGEST_SECONDS)
             finally:
                 assistant.close()
+                log.info("stopped; the index is sealed")
     except RagError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def _index(assistant: Assistant, settings: Settings) -> None:
+def _index(assistant: Assistant, settings: Settings, traffic: Traffic) -> threading.Thread | None:
     """Bring the index in line with the articles: before serving if it is empty, else beside it."""
     if not assistant.health().articles:
         print(f"indexing {settings.articles} ...", file=sys.stderr, flush=True)
-        _report(settings)
-    elif settings.articles.is_dir():
-        threading.Thread(target=_try_report, args=(settings,), name="ingest", daemon=True).start()
+        _report(settings, traffic)
+        return None
+    if not settings.articles.is_dir():
+        log.warning("the folder of articles %s is not there; what was indexed is served", settings.articles)
+        return None
+    beside = threading.Thread(target=_try_report, args=(settings, traffic), name="ingest", daemon=True)
+    beside.start()
+    return beside
 
 
-def _report(settings: Settings) -> None:
-    report = run_ingest(settings, [settings.articles])
+class _LeavingError(Exception):
+    """The server stops; what is not indexed yet waits for the next start."""
+
+
+def _report(settings: Settings, traffic: Traffic) -> None:
+    def step(what: str, done: int, of: int) -> None:
+        if traffic.stopping:
+            raise _LeavingError
+
+    report = run_ingest(settings, [settings.articles], progress=step)
     for result in report.results:
         if result.action != "unchanged":
             print(f"{result.action}: {result.path} {result.detail}".rstrip(), file=sys.stderr, flush=True)
+    fields: dict[str, float] = {action: report.count(action) for action in ACTIONS}
+    fields |= {"articles": report.articles, "passages": report.passages, "seconds": report.seconds}
+    log.info("the index is in line with %s", settings.articles, extra={"fields": fields})
+    if report.failed:
+        log.warning("%d files could not be indexed; mend or remove them, each is tried anew", len(report.failed))
 
 
-def _try_report(settings: Settings) -> None:
+def _try_report(settings: Settings, traffic: Traffic) -> None:
     try:
-        _report(settings)
+        _report(settings, traffic)
+    except _LeavingError:
+        log.info("the ingest stopped after an article; the next start goes on from there")
     except RagError as error:
         log.warning("the index was not brought in line: %s", error)
 
 
-def _serve(assistant: Assistant, settings: Settings, bound: socket.socket) -> None:
+def _serve(assistant: Assistant, settings: Settings, bound: socket.socket, traffic: Traffic) -> None:
     # Imported here, not above: Gradio takes seconds, in which the encoder's weights load on the other core.
     from rag.web.api import create_api  # noqa: PLC0415
     from rag.web.chat import build_chat, end_streams, mount  # noqa: PLC0415
@@ -88,6 +120,7 @@ def _serve(assistant: Assistant, settings: Settings, bound: socket.socket) -> No
         max_question_chars=settings.max_question_chars,
         max_upload_mb=settings.max_upload_mb,
         max_upload_files=settings.max_upload_files,
+        traffic=traffic,
     )
     users = [tuple(user.get_secret_value().split(":", 1)) for user in settings.users]
     if settings.is_local or users:
@@ -110,7 +143,13 @@ def _serve(assistant: Assistant, settings: Settings, bound: socket.socket) -> No
     else:
         print("the API alone is served: the page needs RAG_USERS=name:password here", file=sys.stderr)
     patience = Patience(connections=settings.max_connections, exempt=settings.trusted_proxies)
-    Server(api, _announce, end_streams, patience).run(sockets=[bound])
+
+    def ready(address: str) -> None:
+        print(f"Ask the Articles: {address}", flush=True)
+        _tell_start(assistant, settings, address)
+
+    server = Server(api, ready, end_streams, patience, traffic=traffic, stop_seconds=settings.stop_seconds)
+    server.run(sockets=[bound])
 
 
 def _access(assistant: Assistant, settings: Settings) -> Access:
@@ -134,8 +173,28 @@ def _access(assistant: Assistant, settings: Settings) -> Access:
     )
 
 
-def _announce(address: str) -> None:
-    print(f"Ask the Articles: {address}", flush=True)
+def _tell_start(assistant: Assistant, settings: Settings, address: str) -> None:
+    """One line with all that an operator asks first, and one for each thing to look after."""
+    health = assistant.health()
+    locked = bool(settings.api_keys or settings.key_file.read())
+    api = "with a key" if locked else "for everybody on this machine"
+    page = "with a login" if settings.users else "for everybody on this machine" if settings.is_local else "not served"
+    fields = {
+        "version": health.version,
+        "data_dir": str(settings.data_dir.resolve()),
+        "articles": health.articles,
+        "passages": health.passages,
+        "embed_model": health.embed_model,
+        "answerer": health.answerer,
+        "model": health.model,
+        "dense": health.dense,
+        "address": address,
+        "api": api,
+        "page": page,
+    }
+    log.info("serving", extra={"fields": fields})
+    for warning in health.warnings:
+        log.warning("%s", warning)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -150,6 +209,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, leave_at_once)
     sys.exit(0)
 
 

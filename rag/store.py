@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from rag.chunking import Chunk
 from rag.embedding import Matrix
 from rag.errors import IndexMismatchError
 from rag.text import tokens
-from rag.types import Article, ArticleSummary, Filters, Passage
+from rag.types import Article, ArticleSummary, Filters, LastIngest, Passage
 
 SCHEMA_VERSION = "2"
 _SCHEMA = """
@@ -187,6 +187,16 @@ class Store:
     def revision(self) -> int:
         """A number that grows with every change."""
         return int(self._db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()["value"])
+
+    def note_ingest(self, done: LastIngest) -> None:
+        """Say that an ingest has ended."""
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('ingest', ?)", (json.dumps(asdict(done)),))
+
+    def last_ingest(self) -> LastIngest | None:
+        """When and how the last ingest ended; None before the first, or where only older versions did one."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'ingest'").fetchone()
+        return LastIngest(**json.loads(row["value"])) if row else None
 
     # --- Writing ---------------------------------------------------------------------------------------------
 

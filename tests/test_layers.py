@@ -29,7 +29,7 @@ ROWS = [
         "rag.uploads",
         "rag.answering.reply",
     },
-    {"rag.dense", "rag.privacy"},
+    {"rag.dense", "rag.privacy", "rag.upkeep"},
     {"rag.ingestion", "rag.retrieval", "rag.ranking", "rag.answering.extractive"},
     {"rag.answering.llm", "rag.answering.plain"},
     {"rag.refinement", "rag.library"},
