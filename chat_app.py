@@ -8,6 +8,9 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -15,11 +18,12 @@ from typing import TYPE_CHECKING
 from rag.assembly import open_assistant, run_ingest
 from rag.assistant import Assistant
 from rag.errors import RagError
-from rag.ingestion import ACTIONS
+from rag.ingestion import ACTIONS, IngestReport
 from rag.keys import Keyring
 from rag.logs import configure
 from rag.privacy import describe
 from rag.settings import Settings, load_settings
+from rag.watching import follow
 from rag.web.server import Server, bind, leave_at_once
 from rag.web.traffic import Traffic
 
@@ -45,14 +49,8 @@ def main(argv: list[str] | None = None) -> int:
             try:
                 for one in assistant.health().sent:
                     print(describe(one), file=sys.stderr, flush=True)
-                beside = _index(assistant, settings, traffic)
-                try:
+                with _indexed(assistant, settings, traffic):
                     _serve(assistant, settings, bound, traffic)
-                finally:
-                    for number in (signal.SIGINT, signal.SIGTERM):  # told already; now is only to wait or not to
-                        signal.signal(number, leave_at_once)
-                    if beside:
-                        beside.join(INGEST_SECONDS)
             finally:
                 assistant.close()
                 log.info("stopped; the index is sealed")
@@ -62,18 +60,31 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _index(assistant: Assistant, settings: Settings, traffic: Traffic) -> threading.Thread | None:
-    """Bring the index in line with the articles: before serving if it is empty, else beside it."""
-    if not assistant.health().articles:
+@contextmanager
+def _indexed(assistant: Assistant, settings: Settings, traffic: Traffic) -> Iterator[None]:
+    """The index in line with the articles: before serving if it is empty, else beside it, and from then on."""
+    stop, sync = threading.Event(), partial(_try_report, settings, traffic)
+    is_empty = not assistant.health().articles
+    if is_empty:
         print(f"indexing {settings.articles} ...", file=sys.stderr, flush=True)
         _report(settings, traffic)
-        return None
-    if not settings.articles.is_dir():
-        log.warning("the folder of articles %s is not there; what was indexed is served", settings.articles)
-        return None
-    beside = threading.Thread(target=_try_report, args=(settings, traffic), name="ingest", daemon=True)
-    beside.start()
-    return beside
+
+    def run() -> None:
+        if not is_empty:
+            sync()
+        if settings.watch:
+            follow([settings.articles], sync, stop)
+
+    following = threading.Thread(target=run, name="ingest", daemon=True)
+    following.start()
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):  # told once already
+            signal.signal(number, leave_at_once)
+        traffic.stopping = True
+        stop.set()
+        following.join(INGEST_SECONDS)
 
 
 class _LeavingError(Exception):
@@ -87,16 +98,24 @@ def _report(settings: Settings, traffic: Traffic) -> None:
 
     report = run_ingest(settings, [settings.articles], progress=step)
     for result in report.results:
-        if result.action != "unchanged":
+        if result.news:
             print(f"{result.action}: {result.path} {result.detail}".rstrip(), file=sys.stderr, flush=True)
+    if report.changed:
+        _tell_ingest(report, settings)
+
+
+def _tell_ingest(report: IngestReport, settings: Settings) -> None:
     fields: dict[str, float] = {action: report.count(action) for action in ACTIONS}
     fields |= {"articles": report.articles, "passages": report.passages, "seconds": report.seconds}
     log.info("the index is in line with %s", settings.articles, extra={"fields": fields})
     if report.failed:
-        log.warning("%d files could not be indexed; mend or remove them, each is tried anew", len(report.failed))
+        log.warning("%d files could not be indexed; mend or remove them, each is read anew then", len(report.failed))
 
 
 def _try_report(settings: Settings, traffic: Traffic) -> None:
+    if not settings.articles.is_dir():  # a disk that is not mounted; what was indexed from it stays
+        log.warning("the folder of articles %s is not there at the moment", settings.articles)
+        return
     try:
         _report(settings, traffic)
     except _LeavingError:
