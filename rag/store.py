@@ -20,6 +20,7 @@ import numpy as np
 from rag.chunking import Chunk
 from rag.embedding import Matrix
 from rag.errors import IndexMismatchError
+from rag.migrations import migrate
 from rag.text import tokens
 from rag.types import Article, ArticleSummary, Filters, LastIngest, Passage
 
@@ -130,6 +131,7 @@ class Store:
         self._all_lock = threading.Lock()
         self._mean_length = (-1, 0.0)  # the revision that it was worked out for, and it
         path.parent.mkdir(parents=True, exist_ok=True)
+        migrate(path)
         with self.transaction() as db:
             if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
                 _create(db, revision=0)
@@ -448,7 +450,7 @@ def _recreate(db: sqlite3.Connection) -> None:
 def _is_empty_and_old(db: sqlite3.Connection) -> bool:
     """Whether an older version made the tables and never filled them: there is no stamp then to tell it by."""
     stamped = db.execute("SELECT 1 FROM meta WHERE key = 'stamp'").fetchone()
-    return not stamped and "refined" not in {row["name"] for row in db.execute("PRAGMA table_info(passages)")}
+    return not stamped and not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'files'").fetchone()
 
 
 def _bump(db: sqlite3.Connection) -> None:
