@@ -27,9 +27,10 @@ ROWS = [
         "rag.remote_embedding",
         "rag.chroma",
         "rag.uploads",
+        "rag.backup",
         "rag.answering.reply",
     },
-    {"rag.dense", "rag.privacy", "rag.planning", "rag.indexing", "rag.watching", "rag.upkeep"},
+    {"rag.dense", "rag.privacy", "rag.planning", "rag.indexing", "rag.watching", "rag.upkeep", "rag.restoring"},
     {"rag.ingestion", "rag.retrieval", "rag.ranking", "rag.answering.extractive"},
     {"rag.answering.llm", "rag.answering.plain"},
     {"rag.refinement", "rag.library"},
@@ -37,7 +38,7 @@ ROWS = [
     {"rag.assistant"},
     {"rag.assembly"},
     {"rag.web"},
-    {"rag.keys_command", "rag.terminal"},
+    {"rag.keys_command", "rag.backup_command", "rag.terminal"},
     {"rag.__main__", "ingest", "chat_app", "eval"},
 ]
 ROOMS = ("rag.web", "rag.e5", "rag.chat", "rag.support", "rag.conversation")  # packages of one row
