@@ -327,7 +327,7 @@ class Assistant:
             revision=state.revision,
             indexing=indexing,
             last_ingest=state.last_ingest,
-            warnings=self._upkeep.warnings(state, exact=self._dense.state == "exact") if self._upkeep else (),
+            warnings=self._upkeep.warnings(state) if self._upkeep else (),
         )
 
     def close(self) -> None:

@@ -25,7 +25,6 @@ _NOT_WRITABLE = "the data folder cannot be written: answers are given, but neith
 _LOW = "the disk of the data folder has {free} MB left; soon neither ratings nor new articles can be kept"
 _NOT_KEPT = "answers are given but cannot be kept, so that nobody can rate them; the log says why"
 _FAILED = "{count} files could not be indexed; `python ingest.py` says which and why"
-_EXACT = "the dense index is being built; questions are searched exactly meanwhile, which is slower"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Upkeep:
         """Whether somebody is changing the index at this moment."""
         return holder(self._ingest_lock) is not None
 
-    def warnings(self, state: IndexState, *, exact: bool) -> tuple[str, ...]:
+    def warnings(self, state: IndexState) -> tuple[str, ...]:
         """What somebody should look after although questions are answered."""
         found = []
         if not os.access(self._folder, os.W_OK):
@@ -75,6 +74,4 @@ class Upkeep:
             found.append(_NOT_KEPT)
         if state.last_ingest and state.last_ingest.failed:
             found.append(_FAILED.format(count=state.last_ingest.failed))
-        if exact and state.passages:
-            found.append(_EXACT)
         return tuple(found)
