@@ -18,17 +18,21 @@ from typing import TYPE_CHECKING
 from rag.assembly import open_assistant, run_ingest
 from rag.assistant import Assistant
 from rag.errors import RagError
+from rag.ingestion import ACTIONS, IngestReport
 from rag.keys import Keyring
 from rag.logs import configure
 from rag.privacy import describe
 from rag.settings import Settings, load_settings
 from rag.watching import follow
-from rag.web.server import Server, bind
+from rag.web.server import Server, bind, leave_at_once
+from rag.web.traffic import Traffic
 
 if TYPE_CHECKING:
     from rag.web.wall import Access
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("rag.server")
+
+INGEST_SECONDS = 10.0  # that an ingest beside the server gets to finish the article at hand
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,6 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     for number in (signal.SIGINT, signal.SIGTERM):  # the server, once stopped by one, raises it again
         signal.signal(number, _leave)
+    traffic = Traffic()
     try:
         settings = load_settings(host=args.host, port=args.port, articles=args.articles, data_dir=args.data_dir)
         configure(settings.log_format, settings.log_level)
@@ -44,10 +49,11 @@ def main(argv: list[str] | None = None) -> int:
             try:
                 for one in assistant.health().sent:
                     print(describe(one), file=sys.stderr, flush=True)
-                with _indexed(assistant, settings):
-                    _serve(assistant, settings, bound)
+                with _indexed(assistant, settings, traffic):
+                    _serve(assistant, settings, bound, traffic)
             finally:
                 assistant.close()
+                log.info("stopped; the index is sealed")
     except RagError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -55,13 +61,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 @contextmanager
-def _indexed(assistant: Assistant, settings: Settings) -> Iterator[None]:
+def _indexed(assistant: Assistant, settings: Settings, traffic: Traffic) -> Iterator[None]:
     """The index in line with the articles: before serving if it is empty, else beside it, and from then on."""
-    stop, sync = threading.Event(), partial(_try_report, settings)
+    stop, sync = threading.Event(), partial(_try_report, settings, traffic)
     is_empty = not assistant.health().articles
     if is_empty:
         print(f"indexing {settings.articles} ...", file=sys.stderr, flush=True)
-        _report(settings)
+        _report(settings, traffic)
 
     def run() -> None:
         if not is_empty:
@@ -74,27 +80,51 @@ def _indexed(assistant: Assistant, settings: Settings) -> Iterator[None]:
     try:
         yield
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM):  # told once already
+            signal.signal(number, leave_at_once)
+        traffic.stopping = True
         stop.set()
+        following.join(INGEST_SECONDS)
 
 
-def _report(settings: Settings) -> None:
-    report = run_ingest(settings, [settings.articles])
+class _LeavingError(Exception):
+    """The server stops; what is not indexed yet waits for the next start."""
+
+
+def _report(settings: Settings, traffic: Traffic) -> None:
+    def step(what: str, done: int, of: int) -> None:
+        if traffic.stopping:
+            raise _LeavingError
+
+    report = run_ingest(settings, [settings.articles], progress=step)
     for result in report.results:
         if result.news:
             print(f"{result.action}: {result.path} {result.detail}".rstrip(), file=sys.stderr, flush=True)
+    if report.changed:
+        _tell_ingest(report, settings)
 
 
-def _try_report(settings: Settings) -> None:
+def _tell_ingest(report: IngestReport, settings: Settings) -> None:
+    fields: dict[str, float] = {action: report.count(action) for action in ACTIONS}
+    fields |= {"articles": report.articles, "passages": report.passages, "seconds": report.seconds}
+    log.info("the index is in line with %s", settings.articles, extra={"fields": fields})
+    if report.failed:
+        log.warning("%d files could not be indexed; mend or remove them, each is read anew then", len(report.failed))
+
+
+def _try_report(settings: Settings, traffic: Traffic) -> None:
     if not settings.articles.is_dir():  # a disk that is not mounted; what was indexed from it stays
         log.warning("the folder of articles %s is not there at the moment", settings.articles)
         return
     try:
-        _report(settings)
+        _report(settings, traffic)
+    except _LeavingError:
+        log.info("the ingest stopped after an article; the next start goes on from there")
     except RagError as error:
         log.warning("the index was not brought in line: %s", error)
 
 
-def _serve(assistant: Assistant, settings: Settings, bound: socket.socket) -> None:
+def _serve(assistant: Assistant, settings: Settings, bound: socket.socket, traffic: Traffic) -> None:
     # Imported here, not above: Gradio takes seconds, in which the encoder's weights load on the other core.
     from rag.web.api import create_api  # noqa: PLC0415
     from rag.web.chat import build_chat, end_streams, mount  # noqa: PLC0415
@@ -109,6 +139,7 @@ def _serve(assistant: Assistant, settings: Settings, bound: socket.socket) -> No
         max_question_chars=settings.max_question_chars,
         max_upload_mb=settings.max_upload_mb,
         max_upload_files=settings.max_upload_files,
+        traffic=traffic,
     )
     users = [tuple(user.get_secret_value().split(":", 1)) for user in settings.users]
     if settings.is_local or users:
@@ -131,7 +162,13 @@ def _serve(assistant: Assistant, settings: Settings, bound: socket.socket) -> No
     else:
         print("the API alone is served: the page needs RAG_USERS=name:password here", file=sys.stderr)
     patience = Patience(connections=settings.max_connections, exempt=settings.trusted_proxies)
-    Server(api, _announce, end_streams, patience).run(sockets=[bound])
+
+    def ready(address: str) -> None:
+        print(f"Ask the Articles: {address}", flush=True)
+        _tell_start(assistant, settings, address)
+
+    server = Server(api, ready, end_streams, patience, traffic=traffic, stop_seconds=settings.stop_seconds)
+    server.run(sockets=[bound])
 
 
 def _access(assistant: Assistant, settings: Settings) -> Access:
@@ -155,8 +192,28 @@ def _access(assistant: Assistant, settings: Settings) -> Access:
     )
 
 
-def _announce(address: str) -> None:
-    print(f"Ask the Articles: {address}", flush=True)
+def _tell_start(assistant: Assistant, settings: Settings, address: str) -> None:
+    """One line with all that an operator asks first, and one for each thing to look after."""
+    health = assistant.health()
+    locked = bool(settings.api_keys or settings.key_file.read())
+    api = "with a key" if locked else "for everybody on this machine"
+    page = "with a login" if settings.users else "for everybody on this machine" if settings.is_local else "not served"
+    fields = {
+        "version": health.version,
+        "data_dir": str(settings.data_dir.resolve()),
+        "articles": health.articles,
+        "passages": health.passages,
+        "embed_model": health.embed_model,
+        "answerer": health.answerer,
+        "model": health.model,
+        "dense": health.dense,
+        "address": address,
+        "api": api,
+        "page": page,
+    }
+    log.info("serving", extra={"fields": fields})
+    for warning in health.warnings:
+        log.warning("%s", warning)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -171,6 +228,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, leave_at_once)
     sys.exit(0)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event
+from types import FrameType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -27,22 +30,49 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; the exit code is 0, 1 when a file failed, 2 when nothing could be done."""
     args = _parser().parse_args(argv)
     try:
-        settings = load_settings(data_dir=args.data_dir)
-        paths = args.paths or [settings.articles]
-        code = _once(settings, paths, args)
-        if args.watch and not args.dry_run:
-            args.rebuild = False
-            ERR.print("watching for changes; Ctrl-C stops")
-            follow(paths, lambda: _try_once(settings, paths, args), Event())
+        with _told_to_stop() as stop:
+            return _run(args, stop)
     except RagError as error:
         return _complain(error)
     except KeyboardInterrupt:
         ERR.print("stopped; what was written stays")
         return 130
+
+
+def _run(args: argparse.Namespace, stop: Event) -> int:
+    settings = load_settings(data_dir=args.data_dir)
+    paths = args.paths or [settings.articles]
+    code = _once(settings, paths, args, stop)
+    if args.watch and not args.dry_run:
+        args.rebuild = False
+        ERR.print("watching for changes; Ctrl-C stops")
+        follow(paths, lambda: _try_once(settings, paths, args, stop), stop)
     return code
 
 
-def _try_once(settings: Settings, paths: list[Path], args: argparse.Namespace) -> None:
+@contextmanager
+def _told_to_stop() -> Iterator[Event]:
+    """Set by a first signal to stop, so that the article at hand is finished. A second one ends at once."""
+    stop = Event()
+
+    def tell(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        ERR.print("stopping after this article; once more stops at once")
+
+    if threading.current_thread() is not threading.main_thread():  # where no signal comes
+        yield stop
+        return
+    before = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _try_once(settings: Settings, paths: list[Path], args: argparse.Namespace, stop: Event) -> None:
     """One run that must not end the watching: a folder may be empty for a moment, or another ingest be at work."""
     there = [path for path in paths if path.exists()]
     for path in paths:
@@ -50,7 +80,7 @@ def _try_once(settings: Settings, paths: list[Path], args: argparse.Namespace) -
             ERR.print(f"{path} is not there at the moment", markup=False, soft_wrap=True)
     try:
         if there:
-            _once(settings, there, args, quiet=True)
+            _once(settings, there, args, stop, quiet=True)
     except RagError as error:
         _complain(error)
 
@@ -73,9 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _once(settings: Settings, paths: list[Path], args: argparse.Namespace, *, quiet: bool = False) -> int:
+def _once(settings: Settings, paths: list[Path], args: argparse.Namespace, stop: Event, *, quiet: bool = False) -> int:
     """One run; ``quiet`` says nothing where nothing changed."""
-    with _progress(enabled=ERR.is_terminal and not args.json) as step:
+    with _progress(stop, enabled=ERR.is_terminal and not args.json) as step:
         report = run_ingest(settings, paths, rebuild=args.rebuild, dry_run=args.dry_run, progress=step)
     if quiet and not report.changed:
         return 0
@@ -108,15 +138,22 @@ def _summary(report: IngestReport, *, dry_run: bool) -> str:
 
 
 @contextmanager
-def _progress(*, enabled: bool) -> Iterator[Step | None]:
+def _progress(stop: Event, *, enabled: bool) -> Iterator[Step]:
+    """Called between two articles, which is where a run may end."""
+
+    def look(what: str, done: int, of: int) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+
     if not enabled:
-        yield None
+        yield look
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=ERR, transient=True) as bar:
         task = bar.add_task("reading", total=None)
 
         def step(what: str, done: int, of: int) -> None:
+            look(what, done, of)
             bar.update(task, description=what[-40:], completed=done, total=of)
 
         yield step

@@ -5,10 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 
-from rag import keys_command, terminal
+from rag import backup_command, keys_command, terminal
 from rag.errors import RagError
 
-COMMANDS = (terminal.add_ask, terminal.add_search, keys_command.add_to)
+COMMANDS = (
+    terminal.add_ask,
+    terminal.add_search,
+    keys_command.add_to,
+    backup_command.add_backup,
+    backup_command.add_restore,
+)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -43,7 +44,8 @@ from rag.settings import Settings
 from rag.store import Store
 from rag.support.judge import SupportJudge
 from rag.text import identify
-from rag.types import AnswererName, Bill
+from rag.types import AnswererName, Bill, LastIngest
+from rag.upkeep import Upkeep
 from rag.uploads import UploadLimits
 
 if TYPE_CHECKING:
@@ -205,6 +207,7 @@ def _assistant(
         rewriter=writing.rewriter if writing else HeuristicRewriter(settings.history_turns),
         library=library,
         writer=writing.writer if writing else None,
+        upkeep=Upkeep(settings.data_dir, settings.data_dir / INGEST_LOCK, feedback),
     )
 
 
@@ -317,6 +320,7 @@ def run_ingest(
             ingestor = Ingestor(store, embedder, include_qa=include_qa, anew=rebuild)
             report = ingestor.run(paths, dry_run=dry_run, progress=progress)
             if not dry_run:
+                _note(store, report)
                 _derive(settings, store, embedder, progress)
                 if refiner:
                     refiner.run(progress)
@@ -325,6 +329,10 @@ def run_ingest(
             store.close()
     finally:
         writer.release()
+
+
+def _note(store: Store, report: IngestReport) -> None:
+    store.note_ingest(LastIngest(time.time(), report.seconds, len(report.failed)))
 
 
 def _library(settings: Settings, store: Store, embedder: Embedder, dense: DenseIndex) -> Library:
@@ -338,6 +346,7 @@ def _writing_beside(store: Store, embedder: Embedder, dense: DenseIndex, lock_fi
 
     def run(paths: Sequence[Path], *, progress: Step | None = None) -> IngestReport:
         report = Ingestor(store, embedder).run(paths, progress=progress)
+        _note(store, report)
         try:
             dense.sync()  # now, rather than when the thread that follows comes by
         except DenseIndexError as error:

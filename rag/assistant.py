@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rag.answering.extractive import worth_reading
 from rag.articles import offered_questions
@@ -39,17 +40,23 @@ from rag.types import (
     Usage,
     Written,
 )
+from rag.upkeep import INDEXING, NOT_INDEXED, Upkeep, look_at
 
 if TYPE_CHECKING:  # it takes most of a second to import, which who has no model should not wait for
     from rag.answering.plain import PlainWriter
     from rag.chat.model import ChatModel
 
 
+# Measures a question while it is answered; what it gives is told the answer.
+Watch = Callable[[AnswererName], AbstractContextManager[Callable[[Answer], None]]]
+
 MOST_LOOKED_AT = 50  # articles, for questions to begin with
 
 
 class Assistant:
     """Answers questions over the indexed articles. Safe to call from many threads."""
+
+    _watch: Watch = staticmethod(lambda answerer: nullcontext(lambda answer: None))
 
     def __init__(
         self,
@@ -68,6 +75,7 @@ class Assistant:
         rewriter: Rewriter | None = None,
         library: Library | None = None,
         writer: PlainWriter | None = None,
+        upkeep: Upkeep | None = None,
     ) -> None:
         self._store = store
         self._dense = dense
@@ -83,6 +91,7 @@ class Assistant:
         self._rewriter = rewriter or HeuristicRewriter()
         self._library = library
         self._writer = writer
+        self._upkeep = upkeep
         self._listed: tuple[int, list[ArticleSummary]] = (-1, [])
 
     def ask(
@@ -126,14 +135,27 @@ class Assistant:
             CancelledReplyError: it was cancelled.
         """
         engine = self._engine(answerer or self._default)
+        with self._watch(answerer or self._default) as answered:
+            for told in self._told(engine, question, history, (filters, top_k, include_qa, cancelled)):
+                if isinstance(told, Answer):
+                    answered(told)
+                yield told
+
+    def watch(self, watch: Watch) -> None:
+        """Have every question measured from now on."""
+        self._watch = watch
+
+    def _told(
+        self, engine: CitedQueryEngine, question: str, history: Sequence[Turn], how: tuple[Any, ...]
+    ) -> Iterator[Update]:
         lang = language(question, history)
         reason = self._refusal(question)
         if reason is not None:
             yield self._kept(refuse(question, lang, reason))
             return
-        asked = _question(question, lang, filters, top_k, include_qa, cancelled)
+        asked = _question(question, lang, *how)
         if history:
-            asked.standalone = self._rewriter.standalone(question, lang, history, cancelled, asked.bill)
+            asked.standalone = self._rewriter.standalone(question, lang, history, asked.cancelled, asked.bill)
         for told in engine.stream(asked):
             yield self._kept(told) if isinstance(told, Answer) else told
 
@@ -286,20 +308,26 @@ class Assistant:
 
     def health(self) -> Health:
         """Whether questions can be answered, and from what."""
-        articles, passages = self._store.count()
+        state = look_at(self._store, refines=self._refines)
+        indexing = self._upkeep.indexing() if self._upkeep else False
         return Health(
-            status="ok" if passages else "no articles are indexed; run `python ingest.py`",
-            articles=articles,
-            passages=passages,
+            status=INDEXING if indexing and state.problem == NOT_INDEXED else state.problem or "ok",
+            articles=state.articles,
+            passages=state.passages,
             embed_model=self._embed_model,
             answerer=self._default,
             model=self._models[0].model if self._models else None,
             dense=self._dense.state,
-            refined=self._store.refined() if self._refines else None,
+            refined=state.refined if self._refines else None,
             version=self._version,
             usage=sum((model.usage for model in self._models), Usage()) if self._models else None,
             model_resting=any(model.is_resting for model in self._models),
             sent=self._sent,
+            model_failures=sum(model.failures for model in self._models),
+            revision=state.revision,
+            indexing=indexing,
+            last_ingest=state.last_ingest,
+            warnings=self._upkeep.warnings(state) if self._upkeep else (),
         )
 
     def close(self) -> None:

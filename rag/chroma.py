@@ -68,6 +68,8 @@ class EmbeddedHome:
         _seal_of(generation).unlink()  # from here on the files change: only a clean close seals them again
         self._generation = generation
         self._client = self._connect(generation)
+        if self._name not in [collection.name for collection in self._client.list_collections()]:
+            return None  # of an index in another format
         return self._client.get_collection(self._name, embedding_function=None)
 
     def create(self) -> Collection:

@@ -25,6 +25,10 @@ class LockedError(RagError):
     """Another process owns the index. The message names its pid."""
 
 
+class BackupError(RagError):
+    """No backup could be made, or one can't be restored. The message says why, and what is there was left as it is."""
+
+
 class LibraryError(RagError):
     """An article can't be kept or put away. The message says why, and nothing was lost."""
 

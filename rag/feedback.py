@@ -97,6 +97,11 @@ class FeedbackStore:
         self._db: sqlite3.Connection | None = None
         self._complained = False
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last answer could not be kept."""
+        return self._complained
+
     def record(self, answer: Answer, settings: Mapping[str, Any]) -> None:
         """Keep an answer, so that it can be rated. Of those that nobody rated only the newest are kept.
 

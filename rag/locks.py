@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from rag.errors import LockedError
+
+
+def holder(path: Path) -> int | None:
+    """The process that has a lock, without asking for it; None when none has, or the one that had it was killed."""
+    try:
+        pid = int(path.with_suffix(".pid").read_text())
+        if sys.platform != "win32":  # where this would end the process
+            os.kill(pid, 0)
+    except PermissionError:  # it is there, and somebody else's
+        return pid
+    except (OSError, ValueError):
+        return None
+    return pid
 
 
 class OwnerLock:

@@ -19,7 +19,19 @@ from rag.logs import Format, Level
 PREFIX = "RAG_"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # Parts of the address space that are the server's own: a prefix that begins with one could not be told from a route.
-OWN_PATHS = ("api", "v1", "mcp", "health", "docs", "openapi.json", "gradio_api", "evaluation", "export", "login")
+OWN_PATHS = (
+    "api",
+    "v1",
+    "mcp",
+    "health",
+    "metrics",
+    "docs",
+    "openapi.json",
+    "gradio_api",
+    "evaluation",
+    "export",
+    "login",
+)
 ENV_FILE = Path(".env")
 
 
@@ -98,6 +110,9 @@ class Settings(BaseSettings):
         (), description="comma list of addresses or networks of proxies whose X-Forwarded headers are believed"
     )
     root_path: str = Field("", description="prefix under which a proxy serves all this, e.g. /articles")
+    stop_seconds: float = Field(
+        30, ge=0, le=3600, description="seconds that answers under way get to finish when the server is told to stop"
+    )
     log_format: Format = Field("plain", description="plain or json, one line a record")
     log_level: Level = Field(
         "info", description="debug, info, warning or error; at debug the log may hold what people ask"

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ import numpy as np
 from rag.chunking import Chunk
 from rag.embedding import Matrix
 from rag.errors import IndexMismatchError
+from rag.migrations import migrate
 from rag.text import tokens
-from rag.types import Article, ArticleSummary, Filters, Passage
+from rag.types import Article, ArticleSummary, Filters, LastIngest, Passage
 
 SCHEMA_VERSION = "3"
 _SCHEMA = """
@@ -130,6 +131,7 @@ class Store:
         self._all_lock = threading.Lock()
         self._mean_length = (-1, 0.0)  # the revision that it was worked out for, and it
         path.parent.mkdir(parents=True, exist_ok=True)
+        migrate(path)
         with self.transaction() as db:
             if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
                 _create(db, revision=0)
@@ -211,6 +213,16 @@ class Store:
     def revision(self) -> int:
         """A number that grows with every change."""
         return int(self._db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()["value"])
+
+    def note_ingest(self, done: LastIngest) -> None:
+        """Say that an ingest has ended."""
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('ingest', ?)", (json.dumps(asdict(done)),))
+
+    def last_ingest(self) -> LastIngest | None:
+        """When and how the last ingest ended; None before the first, or where only older versions did one."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'ingest'").fetchone()
+        return LastIngest(**json.loads(row["value"])) if row else None
 
     # --- Writing ---------------------------------------------------------------------------------------------
 
@@ -438,7 +450,7 @@ def _recreate(db: sqlite3.Connection) -> None:
 def _is_empty_and_old(db: sqlite3.Connection) -> bool:
     """Whether an older version made the tables and never filled them: there is no stamp then to tell it by."""
     stamped = db.execute("SELECT 1 FROM meta WHERE key = 'stamp'").fetchone()
-    return not stamped and "refined" not in {row["name"] for row in db.execute("PRAGMA table_info(passages)")}
+    return not stamped and not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'files'").fetchone()
 
 
 def _bump(db: sqlite3.Connection) -> None:

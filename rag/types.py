@@ -401,6 +401,15 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class LastIngest:
+    """When the last ingest ended (seconds since 1970), how many seconds it took, and how many files failed."""
+
+    finished: float
+    seconds: float
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """Whether questions can be answered, and from what. ``status`` is ok, or a reason why not."""
 
@@ -416,3 +425,8 @@ class Health:
     usage: Usage | None = None  # of language models since the start; None: there is none
     model_resting: bool = False  # its server failed so often that it is left alone for now, and answers are quotes
     sent: tuple[Sent, ...] = ()  # to which servers; none: nothing leaves the machine
+    model_failures: int = 0  # calls that their servers failed since the start
+    revision: int = 0  # of the index; grows with every change
+    indexing: bool = False  # an ingest is under way
+    last_ingest: LastIngest | None = None
+    warnings: tuple[str, ...] = ()  # what somebody should look after although questions are answered

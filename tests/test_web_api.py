@@ -429,6 +429,11 @@ def test_health_is_ok(client: TestClient) -> None:
         "usage": None,
         "model_resting": False,
         "sent": [],
+        "model_failures": 0,
+        "revision": 0,
+        "indexing": False,
+        "last_ingest": None,
+        "warnings": [],
     }
 
 

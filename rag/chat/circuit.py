@@ -27,6 +27,7 @@ class Circuit:
         self._clock = clock
         self._lock = threading.Lock()
         self._failed = 0  # in a row
+        self._ever = 0
         self._reason = ""  # of the last failure
         self._words = ""  # those of it that are the server's own
         self._next_probe = 0.0  # by the clock; counts while the circuit is open
@@ -36,6 +37,12 @@ class Circuit:
         """Whether the last calls failed, and none succeeded since."""
         with self._lock:
             return self._failed >= self._most
+
+    @property
+    def failures(self) -> int:
+        """How many calls failed, all in all."""
+        with self._lock:
+            return self._ever
 
     @contextmanager
     def call(self) -> Iterator[None]:
@@ -79,6 +86,7 @@ class Circuit:
 
     def _failure(self, probe: bool, error: ChatModelError) -> None:
         with self._lock:
+            self._ever += 1
             if self._failed < self._most:
                 self._failed += 1
             elif not probe:

@@ -128,6 +128,11 @@ class ChatModel(CustomLLM):
         """Whether its server failed so often that it is left alone for now."""
         return self._circuit.is_open
 
+    @property
+    def failures(self) -> int:
+        """How many streams its server failed so far."""
+        return self._circuit.failures
+
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """The reply to a prompt, sent as one message of a user."""

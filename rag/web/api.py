@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
@@ -18,20 +18,24 @@ from rag.web.answers_api import answers_routes
 from rag.web.articles_api import library_routes
 from rag.web.ask_api import ask_routes
 from rag.web.body_limit import MAX_BODY_BYTES
+from rag.web.callers import HEALTH, METRICS
 from rag.web.catalogue_api import catalogue_routes
 from rag.web.errors import ApiError, install_handlers
 from rag.web.mcp.api import MCP_PATH, serve_mcp
+from rag.web.metrics import Measures, metrics_routes
 from rag.web.openai.api import openai_routes
 from rag.web.openai.errors import PREFIX
 from rag.web.openapi import API_VERSION, DESCRIPTION, OPENAI, STATE, TAGS, TITLE, example, operation_id
 from rag.web.reference import render_reference
 from rag.web.schemas import ErrorBody, Unhealthy
+from rag.web.traffic import STOPPING, Traffic
 from rag.web.upload_door import UPLOAD_PATH
 from rag.web.wall import Access, surround
 
 UPLOADS = ("/api/ingest", UPLOAD_PATH)  # where more may come in at once; the second is the page's
 EVENTS = dict.fromkeys(("/gradio_api/run/predict", "/gradio_api/queue/join"), 4 * 2**20)  # the page's, likewise
 EXPORTS = {f"/export/{kind}": 8 * 2**20 for kind in ("markdown", "html", "copy")}  # whole conversations
+LIVE = f"{HEALTH}/live"  # whether the process runs at all; health is whether it can answer
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -43,8 +47,13 @@ def create_api(
     max_question_chars: int = 2000,
     max_upload_mb: int = 50,
     max_upload_files: int = 200,
+    traffic: Traffic | None = None,
 ) -> FastAPI:
-    """The API over an assistant. ``access`` says who may come in; ``api_keys`` is short for one with these keys."""
+    """The API over an assistant. ``access`` says who may come in; ``api_keys`` is short for one with these keys.
+
+    ``traffic`` is for the server that this runs in: it knows by it when all is done.
+    """
+    traffic, measures = traffic or Traffic(), Measures()
     app = FastAPI(
         title=TITLE,
         version=API_VERSION,
@@ -56,9 +65,10 @@ def create_api(
     )
     upload = max_upload_mb * 2**20 + MAX_BODY_BYTES  # for what a form puts around its files
     larger = dict.fromkeys(UPLOADS, upload) | EVENTS | EXPORTS
-    surround(app, access or Access(Keyring(api_keys)), larger_bodies=larger)
+    surround(app, access or Access(Keyring(api_keys)), larger_bodies=larger, traffic=traffic, measures=measures)
     install_handlers(app)
-    app.include_router(_open_routes(app, assistant))
+    app.include_router(_open_routes(app, assistant, traffic))
+    app.include_router(metrics_routes(assistant, measures, traffic))
     for routes in (
         ask_routes(assistant, max_question_chars),
         catalogue_routes(assistant),
@@ -72,11 +82,11 @@ def create_api(
     return app
 
 
-def _open_routes(app: FastAPI, assistant: Assistant) -> APIRouter:
+def _open_routes(app: FastAPI, assistant: Assistant, traffic: Traffic) -> APIRouter:
     router = APIRouter()
 
     @router.get(
-        "/health",
+        HEALTH,
         tags=[STATE],
         summary="Whether questions can be answered",
         responses={
@@ -87,10 +97,17 @@ def _open_routes(app: FastAPI, assistant: Assistant) -> APIRouter:
     def health() -> Health:
         """Whether questions can be answered, and from what. Needs no key."""
         state = assistant.health()
+        if traffic.stopping:
+            state = replace(state, status=STOPPING)
         if state.status == "ok":
             return JSONResponse(asdict(state))  # type: ignore[return-value]
         error = ErrorBody.of("unavailable", state.status).to_dict()
         return JSONResponse(asdict(state) | error, 503)  # type: ignore[return-value]
+
+    @router.get(LIVE, include_in_schema=False)
+    async def live() -> Response:
+        """Whether the process is alive: not in a thread, so that it is told even when all of them are busy."""
+        return JSONResponse({"status": "alive"})
 
     @router.get("/docs", include_in_schema=False)
     def docs() -> HTMLResponse:
@@ -111,7 +128,7 @@ def _refuse_unknown_routes(app: FastAPI) -> None:
         raise ApiError(404, "there is nothing at this address; the routes are listed at /docs")
 
     ours = [path for start in ("/api", PREFIX, MCP_PATH) for path in (start, f"{start}/{{rest:path}}")]
-    for path in (*ours, "/health", "/docs", "/openapi.json"):
+    for path in (*ours, HEALTH, LIVE, METRICS, "/docs", "/openapi.json"):
         app.router.routes.append(Route(path, refuse, methods=METHODS, include_in_schema=False))
 
 

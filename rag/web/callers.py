@@ -8,6 +8,7 @@ from starlette.types import Scope
 
 API, OPENAI, MCP = "/api", "/v1", "/mcp"
 GUARDED = (API, OPENAI, MCP)  # what programs use, and what needs a key where there are keys
+HEALTH, METRICS = "/health", "/metrics"  # for those who look after the server; the second needs a key likewise
 
 
 def path_of(scope: Scope) -> str:
@@ -27,6 +28,16 @@ def is_below(path: str, *parts: str) -> bool:
     (True, False)
     """
     return any(path == part or path.startswith(f"{part}/") for part in parts)
+
+
+def route_of(scope: Scope) -> str:
+    """The route that a request came to as it is declared, since a path may hold what someone asked.
+
+    ``/api/*`` and the like: refused in front of the routes, or none of them.
+    """
+    route = str(getattr(scope.get("route"), "path", "/*"))
+    part = next((part for part in GUARDED if is_below(path_of(scope), part)), "")
+    return route if is_below(route, part) else part + route  # a route within a router does not name the prefix of that
 
 
 def address_of(scope: Scope) -> str:

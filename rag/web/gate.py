@@ -16,7 +16,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.audit import audit
 from rag.keys import Key, Keyring
-from rag.web.callers import API, GUARDED, MCP, OPENAI, address_of, caller_of, is_below, name_caller, noted, path_of
+from rag.web.callers import (
+    API,
+    GUARDED,
+    MCP,
+    METRICS,
+    OPENAI,
+    address_of,
+    caller_of,
+    is_below,
+    name_caller,
+    noted,
+    path_of,
+)
 from rag.web.errors import error_response
 from rag.web.rates import Rates, network_of
 from rag.web.security import comes_from_another_site
@@ -30,6 +42,7 @@ _ACTIONS = {("POST", f"{API}/ingest"): "upload", ("POST", f"{API}/feedback"): "f
 _REMOVED = f"{API}/articles/"
 _SHOWN = 200  # characters of an id in the audit log
 
+_BEARER = {"WWW-Authenticate": "Bearer"}
 _NO_KEY = "send a valid key in the header Authorization: Bearer <key>"
 _NO_WRITER = "this key may only read; use one with the role write (python -m rag keys add NAME --role write)"
 _TOO_OFTEN = "too many requests; try again in {seconds} s"
@@ -69,6 +82,8 @@ class Gate:
         elif is_below(path, *GUARDED):
             send = _audited(scope, path, send)
             refused = self._refusal(scope, path)
+        elif path == METRICS:
+            refused = self._refusal_to_measure(scope)
         else:
             refused = None
         await (refused or self.app)(scope, receive, send)
@@ -85,9 +100,18 @@ class Gate:
         key = self._keys.holder(_token(headers))
         if key is None:
             return _too_often(self._rates.wait(network_of(address_of(scope)))) or error_response(
-                401, "unauthorized", _NO_KEY, headers={"WWW-Authenticate": "Bearer"}
+                401, "unauthorized", _NO_KEY, headers=_BEARER
             )
         return self._refusal_of(key, scope, writes)
+
+    def _refusal_to_measure(self, scope: Scope) -> ASGIApp | None:
+        """As for whatever is read, but a program that comes every few seconds must not use up anybody's requests."""
+        if not self._keys.is_locked:
+            return None
+        if (key := self._keys.holder(_token(Headers(scope=scope)))) is None:
+            return error_response(401, "unauthorized", _NO_KEY, headers=_BEARER)
+        name_caller(scope, f"key {key.name}")
+        return None
 
     def _refusal_of(self, key: Key, scope: Scope, writes: bool) -> ASGIApp | None:
         name_caller(scope, f"key {key.name}")

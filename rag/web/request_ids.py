@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.logs import request_id
-from rag.web.callers import GUARDED, caller_of, is_below, path_of
+from rag.web.callers import GUARDED, caller_of, is_below, path_of, route_of
 from rag.web.errors import REQUEST_ID
 
 _log = logging.getLogger("rag.access")
@@ -48,11 +48,7 @@ class RequestIds:
 
 
 def _tell(scope: Scope, status: int, seconds: float) -> None:
-    """The route as it is declared, since a path may hold what someone asked; those of the page only for debugging."""
+    """A line for a request; for those of the page only for debugging."""
     level = logging.INFO if is_below(path_of(scope), *GUARDED) else logging.DEBUG
-    route = getattr(scope.get("route"), "path", "/*")  # refused in front of the routes, or none of them
-    part = next((part for part in GUARDED if is_below(path_of(scope), part)), "")
-    if not is_below(route, part):  # a route within a router does not name the prefix of that
-        route = part + route
     fields = {"status": status or "gone", "ms": round(seconds * 1000), "who": caller_of(scope)}
-    _log.log(level, "%s %s", scope["method"], route, extra={"fields": fields})
+    _log.log(level, "%s %s", scope["method"], route_of(scope), extra={"fields": fields})

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rag.web.callers import API, MCP, OPENAI, is_below, path_of
 from rag.web.errors import error_response
 from rag.web.streaming import while_connected
+from rag.web.traffic import Traffic
 
 # Answers under way. Quoting keeps a core busy: more at once only take turns. A model is waited for.
 AT_ONCE_QUOTED, AT_ONCE_WRITTEN = 3, 16
@@ -32,11 +33,11 @@ class Turnstile:
     A place is taken until the whole answer is sent; whoever leaves gives it back, also in the line.
     """
 
-    def __init__(self, app: ASGIApp, at_once: int, waiting: int) -> None:
+    def __init__(self, app: ASGIApp, at_once: int, waiting: int, traffic: Traffic) -> None:
         self.app = app
         self._free = anyio.Semaphore(at_once)
         self._most = waiting
-        self._waiting = 0
+        self._traffic = traffic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -60,7 +61,7 @@ class Turnstile:
         try:
             self._free.acquire_nowait()
         except anyio.WouldBlock:
-            if self._waiting >= self._most:
+            if self._traffic.waiting >= self._most:
                 yield False
                 return
             if not await self._wait(receive):
@@ -79,7 +80,7 @@ class Turnstile:
             await self._free.acquire()
             taken = True
 
-        self._waiting += 1
+        self._traffic.waiting += 1
         try:
             await while_connected(receive, take)
         except BaseException:
@@ -87,7 +88,7 @@ class Turnstile:
                 self._free.release()
             raise
         finally:
-            self._waiting -= 1
+            self._traffic.waiting -= 1
         return taken
 
 

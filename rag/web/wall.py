@@ -15,11 +15,13 @@ from rag.web.callers import GUARDED, is_below, path_of
 from rag.web.deadline import Deadline
 from rag.web.errors import REQUEST_ID
 from rag.web.gate import Gate, describe_keys
+from rag.web.metrics import Measured, Measures
 from rag.web.openai.errors import OpenAIErrors
 from rag.web.proxy import LocalOnly, Proxied
 from rag.web.rates import Rates
 from rag.web.request_ids import RequestIds
 from rag.web.security import SecurityHeaders
+from rag.web.traffic import Door, Traffic
 from rag.web.turnstile import AT_ONCE_WRITTEN, Turnstile
 
 
@@ -38,16 +40,20 @@ class Access:
     local_only: bool = False  # for this machine alone: whoever comes by another name or through a proxy is refused
 
 
-def surround(app: FastAPI, access: Access, *, larger_bodies: Mapping[str, int]) -> None:
+def surround(
+    app: FastAPI, access: Access, *, larger_bodies: Mapping[str, int], traffic: Traffic, measures: Measures
+) -> None:
     """Put the middleware in front of the routes. What is added last comes first."""
-    app.add_middleware(Turnstile, at_once=access.answers_at_once, waiting=access.answers_waiting)
+    app.add_middleware(Turnstile, at_once=access.answers_at_once, waiting=access.answers_waiting, traffic=traffic)
     app.add_middleware(BodyLimit, larger=larger_bodies)
     app.add_middleware(Deadline, seconds=access.request_timeout)
     app.add_middleware(Gate, keys=access.keys, rates=Rates(access.rate_per_minute), friends=access.cors_origins)
+    app.add_middleware(Door, traffic=traffic)
     app.add_middleware(OpenAIErrors)
     if access.cors_origins:
         app.add_middleware(_Cors, origins=access.cors_origins)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Measured, measures=measures)
     app.add_middleware(RequestIds)
     app.add_middleware(Proxied, trusted=access.trusted_proxies, root_path=access.root_path)
     if access.local_only:
