@@ -19,7 +19,7 @@ ROWS = [
     {"rag.markup", "rag.chunking", "rag.units", "rag.e5"},
     {"rag.support"},
     {"rag.citations"},
-    {"rag.articles"},
+    {"rag.articles", "rag.changes"},
     {"rag.folders"},
     {
         "rag.store",
@@ -30,7 +30,8 @@ ROWS = [
         "rag.uploads",
         "rag.answering.reply",
     },
-    {"rag.dense", "rag.privacy", "rag.planning", "rag.indexing", "rag.watching"},
+    {"rag.flat", "rag.privacy", "rag.planning", "rag.indexing", "rag.watching"},
+    {"rag.dense"},
     {"rag.ingestion", "rag.retrieval", "rag.ranking", "rag.answering.extractive"},
     {"rag.answering.llm", "rag.answering.plain"},
     {"rag.refinement", "rag.library"},
