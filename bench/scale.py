@@ -32,12 +32,12 @@ from timing import milliseconds
 
 from eval.dataset import load_questions
 from eval.rivals import PlainPipeline
-from rag.articles import find_files, read_article
+from rag.articles import read_article
 from rag.assembly import STORE_FILE, open_assistant, open_embedder, open_encoder
-from rag.assistant import Assistant
 from rag.chroma import EmbeddedHome
 from rag.dense import DenseIndex
 from rag.embedding import Embedder, FineEncoder, Matrix, embed_question
+from rag.folders import find_files
 from rag.ingestion import stamp_of
 from rag.refinement import METHOD
 from rag.settings import load_settings
@@ -237,7 +237,7 @@ class _Known(BaseEmbedding):
 
 
 def _plain(count: int, bench: Bench) -> list[float]:
-    made = [article for article, _, _ in articles(bench.pool, count)]
+    made = [article for article, _ in articles(bench.pool, count)]
     rows = np.array([one.units[0] for of in bench.pool.values() for one in of])
     rival = PlainPipeline(made, _Known(real=bench.embedder, rows=rows, model_name="known"))
     return milliseconds(lambda question: rival.ask(question, identify(question)[0]), bench.questions)
@@ -247,7 +247,7 @@ def _pool(folder: Path, given: Sequence[Path], embedder: Embedder, encoder: Fine
     kept = folder / "sentences.pickle"
     if not kept.exists():
         kept.write_bytes(pickle.dumps(encoded(given, embedder, encoder)))
-    pool: Pool = pickle.loads(kept.read_bytes())  # noqa: S301  our own
+    pool: Pool = pickle.loads(kept.read_bytes())
     return pool
 
 

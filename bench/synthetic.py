@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.articles import find_files, read_article
+from rag.articles import read_article
 from rag.chunking import Chunk
 from rag.embedding import Embedder, FineEncoder, Matrix, embed_texts, unit
+from rag.folders import find_files
 from rag.sentences import sentences
 from rag.store import EmbeddedChunk, Refined, Store
 from rag.types import LANGS, Article, Block, Lang, Passage, Section, Span
@@ -62,10 +63,10 @@ def _said(text: str, lang: Lang, embedder: Embedder, encoder: FineEncoder) -> Sa
     return Said(text, embed_texts(embedder, texts), fine)
 
 
-def articles(pool: dict[Lang, list[Said]], passages: int) -> Iterator[tuple[Article, list[EmbeddedChunk], list[Refined]]]:
+def articles(pool: dict[Lang, list[Said]], passages: int) -> Iterator[tuple[Article, list[EmbeddedChunk]]]:
     """Articles of ten passages each, one language after the other, with the vectors of both encoders."""
-    chance, names = random.Random(1), np.random.default_rng(1)
-    noise = {size: NOISE * names.normal(size=(4096, size)).astype(np.float32) for size in _sizes(pool)}
+    chance, numbers = random.Random(1), np.random.default_rng(1)
+    noise = {size: NOISE * numbers.normal(size=(4096, size)).astype(np.float32) for size in _sizes(pool)}
     langs = list(pool)
     for number, first in enumerate(range(0, passages, OF_ARTICLE)):
         lang = langs[number % len(langs)]
@@ -73,17 +74,14 @@ def articles(pool: dict[Lang, list[Said]], passages: int) -> Iterator[tuple[Arti
         chosen = [chance.choices(pool[lang], k=chance.randint(3, 6)) for _ in range(count)]
         wording = [[_renamed(said.text, lang, chance, 10 * passages) for said in of_one] for of_one in chosen]
         article = _article(number, lang, wording)
-        chunks = _chunks(article, lang, wording)
-        at = chance.randrange(4000)
-        embedded = [_embedded(c, of_one, noise, at + i) for i, (c, of_one) in enumerate(zip(chunks, chosen, strict=True))]
-        yield article, embedded, [_refined(of_one, noise, at + i) for i, of_one in enumerate(chosen)]
+        chunks = zip(_chunks(article, lang, wording), chosen, strict=True)
+        yield article, [_embedded(cut, of_one, noise, chance.randrange(4096)) for cut, of_one in chunks]
 
 
 def fill(store: Store, pool: dict[Lang, list[Said]], passages: int) -> None:
     """Write so many passages, the second encoder's vectors included."""
-    for number, (article, chunks, refined) in enumerate(articles(pool, passages)):
-        store.put(article, Path(f"/synthetic/{article.file}"), Path("/synthetic"), str(number), chunks)
-        store.refine(dict(zip((c.chunk.passage.passage_id for c in chunks), refined, strict=True)))
+    for number, (article, chunks) in enumerate(articles(pool, passages)):
+        store.put(article, f"/synthetic/{article.file}", "/synthetic", str(number), chunks)
 
 
 def _sizes(pool: dict[Lang, list[Said]]) -> set[int]:
@@ -147,7 +145,7 @@ def _embedded(chunk: Chunk, of_one: list[Said], noise: dict[int, Matrix], at: in
     units = np.vstack([said.units for said in of_one])
     units = unit(units + noise[units.shape[1]][at])
     unit_of = tuple(index for index, said in enumerate(of_one) for _ in said.units)
-    return EmbeddedChunk(chunk, _mean(units[is_whole(unit_of)]), units, unit_of)
+    return EmbeddedChunk(chunk, _mean(units[is_whole(unit_of)]), units, unit_of, _refined(of_one, noise, at))
 
 
 def _refined(of_one: list[Said], noise: dict[int, Matrix], at: int) -> Refined:

@@ -63,7 +63,7 @@ class _Shelf:
         self.away = _longer(self.away, (room,))
 
     def put(self, rows: Rows) -> bool:
-        """Write codes, keys ascending; False when a new key stands between older ones, which an array has no room for."""
+        """Write codes, keys ascending; False when a new key stands between older ones, where there is no room."""
         keys = np.array([key for key, _ in rows], dtype=np.int64)
         known = self.keys[: self.count]
         at = np.searchsorted(known, keys)
