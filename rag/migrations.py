@@ -15,8 +15,10 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from rag import changes
 from rag.errors import IndexMismatchError, LockedError
 from rag.locks import holder
+from rag.sql import statements
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +51,7 @@ ALTER TABLE articles_3 RENAME TO articles;
 
 def _run(script: str) -> Callable[[sqlite3.Connection], None]:
     def step(db: sqlite3.Connection) -> None:
-        for statement in filter(str.strip, script.split(";\n")):  # executescript would commit half of them
+        for statement in statements(script):
             db.execute(statement)
 
     return step
@@ -97,6 +99,7 @@ def _upgrade(db: sqlite3.Connection) -> str:
             step(db)
             stamp = json.loads(db.execute("SELECT value FROM meta WHERE key = 'stamp'").fetchone()[0])
             db.execute("UPDATE meta SET value = ? WHERE key = 'stamp'", (json.dumps(stamp | {"schema": following}),))
+        _derive(db)
         db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'revision'")
         if broken := db.execute("PRAGMA foreign_key_check").fetchall():
             raise IndexMismatchError(
@@ -108,6 +111,13 @@ def _upgrade(db: sqlite3.Connection) -> str:
         raise
     db.execute("COMMIT")
     return found
+
+
+def _derive(db: sqlite3.Connection) -> None:
+    """Make what is kept beside the passages, of today's format, from them."""
+    for statement in statements(changes.SCHEMA):
+        db.execute(statement)
+    changes.fill(db)
 
 
 def _format_of(db: sqlite3.Connection) -> str:
