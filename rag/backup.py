@@ -88,13 +88,13 @@ def check(file: Path, progress: Progress | None = None) -> Manifest:
         BackupError: it is no backup, or not as it was made.
     """
     manifest = read_manifest(file)
+    if odd := next((name for name in manifest.members if not _is_safe(name)), None):
+        raise BackupError(f"{file} is no backup of this product: it has a member {odd!r}")
     total = sum(of["size"] for of in manifest.members.values())
     done = 0
     try:
         with zipfile.ZipFile(file) as packed:
             for name, of in manifest.members.items():
-                if not _is_safe(name):
-                    raise BackupError(f"{file} is no backup of this product: it has a member {name!r}")
                 with packed.open(name) as member:
                     found, size = _digest(member)
                 if (found, size) != (of["sha256"], of["size"]):

@@ -6,17 +6,20 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from conftest import settings_for
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
+from test_migrations import made
 from web_fakes import HandMadeAssistant, make_answer, make_refusal
 
-from rag.assistant import Assistant
+from rag.assembly import open_assistant
 from rag.keys import Keyring
 from rag.types import Answer, Health, LastIngest, Usage
 from rag.web.api import create_api
@@ -186,14 +189,19 @@ def test_nothing_but_reading_is_possible(client: TestClient) -> None:
     assert response.headers["allow"] == "GET"
 
 
-def test_the_real_assistant_is_measured_through_every_door(assistant: Assistant) -> None:
-    with TestClient(create_api(assistant)) as client:
-        client.post("/api/ask", json={"question": "When did the Gotthard Base Tunnel open?"})
-        with client.stream("POST", "/api/ask", json={"question": "Wann?", "stream": True}) as response:
-            response.read()
-        message = {"role": "user", "content": "When did the Gotthard Base Tunnel open?"}
-        client.post("/v1/chat/completions", json={"model": "articles", "messages": [message]})
-        told = scrape(client)
-    assert told["rag_questions_total{answerer=extractive}"] == 3
+def test_the_real_assistant_is_measured_through_every_door(tmp_path: Path) -> None:
+    made("schema-2.sqlite3.gz", tmp_path)
+    assistant = open_assistant(settings_for(tmp_path, embed_model="local-fast"))
+    question = "How long is the longest quay?"
+    try:
+        with TestClient(create_api(assistant)) as client:
+            client.post("/api/ask", json={"question": question})
+            client.post("/api/ask", json={"question": question, "stream": True})
+            messages = [{"role": "user", "content": question}]
+            client.post("/v1/chat/completions", json={"model": "articles", "messages": messages})
+            told = scrape(client)
+    finally:
+        assistant.close()
+    assert told["rag_answers_total{answerer=extractive,outcome=answered}"] == 3
     assert told["rag_answer_seconds_count{stage=whole}"] == 3
-    assert told["rag_passages"] == assistant.health().passages
+    assert told["rag_passages"] == 4
