@@ -334,9 +334,8 @@ def test_an_index_of_an_older_version_is_named_and_rebuilt(tmp_path: Path, folde
     with opened_store(tmp_path / "data") as store:
         stamp = store.stamp()
         assert stamp is not None
-        store.set_stamp(stamp | {"schema": "1"})
-        as_an_older_version_left_it(store)
-    with pytest.raises(IndexMismatchError, match=r"schema '1'.*ingest\.py --rebuild"):
+        store.set_stamp(stamp | {"chunker": "0"})
+    with pytest.raises(IndexMismatchError, match=r"chunker '0'.*ingest\.py --rebuild"):
         run_ingest(settings, [folder])
     with pytest.raises(IndexMismatchError):
         open_assistant(settings)
@@ -554,15 +553,6 @@ def test_a_machine_without_the_weights_searches_as_before(
             answers(assistant)
     finally:
         _fine.cache_clear()
-
-
-def test_a_data_folder_of_an_older_version_that_never_held_an_article_is_filled(tmp_path: Path, articles: Path) -> None:
-    data = tmp_path / "data"
-    with opened_store(data) as store:
-        as_an_older_version_left_it(store)
-    run_ingest(settings_for(data), [articles])
-    with opened(data) as assistant:
-        assert assistant.health().refined == assistant.health().passages > 0
 
 
 def test_a_rebuild_keeps_what_a_running_server_refines_meanwhile(
