@@ -69,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
 def _once(settings: Settings, paths: list[Path], args: argparse.Namespace) -> int:
     with _progress(enabled=ERR.is_terminal and not args.json) as step:
         report = run_ingest(settings, paths, rebuild=args.rebuild, dry_run=args.dry_run, progress=step)
+    for note in report.notes:
+        ERR.print(note, style="yellow", markup=False, soft_wrap=True)
     for result in report.results:
         if result.detail:
             ERR.print(f"{result.action}: {result.path}: {result.detail}", markup=False, soft_wrap=True)

@@ -38,6 +38,7 @@ from rag.nodes import Question
 from rag.privacy import what_is_sent
 from rag.ranking import RANKING
 from rag.refinement import METHOD, Refiner
+from rag.repair import open_anew
 from rag.retrieval import HybridRetriever
 from rag.settings import Settings
 from rag.store import Store
@@ -302,14 +303,14 @@ def run_ingest(
     writer.acquire("start a second ingest")
     try:
         embedder = open_embedder(settings)
-        store = Store(settings.data_dir / STORE_FILE)
+        notes: tuple[str, ...] = ()
+        if rebuild and not dry_run:
+            store, roots, aside = open_anew(settings.data_dir / STORE_FILE)
+            paths = [*paths, *roots]
+            notes = (_told_aside(aside),) if aside else ()
+        else:
+            store = Store(settings.data_dir / STORE_FILE)
         try:
-            if rebuild and not dry_run:
-                paths = [
-                    *paths,
-                    *dict.fromkeys(Path(entry.root) for entry in store.known() if Path(entry.root).is_dir()),
-                ]
-                store.clear()
             store.check_stamp(stamp_of(embedder))
             # Before anything is written: a running server may refine it at once, and that must stay.
             refiner = None if dry_run else _refiner(settings, store, open_encoder(settings))
@@ -318,11 +319,18 @@ def run_ingest(
                 _derive(settings, store, embedder, progress)
                 if refiner:
                     refiner.run(progress)
-            return report
+            return replace(report, notes=notes)
         finally:
             store.close()
     finally:
         writer.release()
+
+
+def _told_aside(aside: Path) -> str:
+    return (
+        f"the damaged index was kept aside as {aside}; delete it when you no longer need it. Folders that were indexed "
+        "and are not named here go in by `python ingest.py FOLDER`"
+    )
 
 
 def _library(settings: Settings, store: Store, embedder: Embedder, dense: DenseIndex) -> Library:

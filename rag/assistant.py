@@ -14,7 +14,7 @@ from rag.articles import offered_questions
 from rag.conversation.rewriting import HeuristicRewriter, Message, Rewriter, language
 from rag.dense import DenseIndex
 from rag.engine import CitedQueryEngine, refuse
-from rag.errors import FeedbackError, LibraryError, QuestionError
+from rag.errors import FeedbackError, LibraryError, QuestionError, StoreError
 from rag.feedback import FeedbackStore, Rating, Verdict
 from rag.ingestion import Step
 from rag.library import Added, Library
@@ -286,16 +286,20 @@ class Assistant:
 
     def health(self) -> Health:
         """Whether questions can be answered, and from what."""
-        articles, passages = self._store.count()
+        try:
+            (articles, passages), refined = self._store.count(), self._store.refined() if self._refines else None
+            status = "ok" if passages else "no articles are indexed; run `python ingest.py`"
+        except StoreError as error:
+            articles, passages, refined, status = 0, 0, 0 if self._refines else None, error.said
         return Health(
-            status="ok" if passages else "no articles are indexed; run `python ingest.py`",
+            status=status,
             articles=articles,
             passages=passages,
             embed_model=self._embed_model,
             answerer=self._default,
             model=self._models[0].model if self._models else None,
             dense=self._dense.state,
-            refined=self._store.refined() if self._refines else None,
+            refined=refined,
             version=self._version,
             usage=sum((model.usage for model in self._models), Usage()) if self._models else None,
             model_resting=any(model.is_resting for model in self._models),

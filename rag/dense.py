@@ -17,7 +17,7 @@ from chromadb.api.models.Collection import Collection
 
 from rag.chroma import ChromaHome
 from rag.embedding import Matrix
-from rag.errors import DenseIndexError
+from rag.errors import DenseIndexError, StoreError
 from rag.store import Store
 
 log = logging.getLogger(__name__)
@@ -129,6 +129,9 @@ class DenseIndex:
                     self.sync()
                 except DenseIndexError as error:
                     log.warning("%s; exact search goes on", error)
+                    self._stop.wait(RETRY_SECONDS)
+                except StoreError as error:  # not for good: it may be rebuilt beside us
+                    log.error("no question can be answered: %s", error)
                     self._stop.wait(RETRY_SECONDS)
                 self._stop.wait(POLL_SECONDS)
 

@@ -46,6 +46,7 @@ class IngestReport:
     passages: int
     langs: dict[str, int] = field(default_factory=dict)  # passages of each language
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()  # what else whoever started it should know
 
     def count(self, action: Action) -> int:
         """How many files this happened to."""

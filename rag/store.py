@@ -19,7 +19,8 @@ import numpy as np
 
 from rag.chunking import Chunk
 from rag.embedding import Matrix
-from rag.errors import IndexMismatchError
+from rag.errors import DamagedError, IndexMismatchError, StoreError
+from rag.sqlite import REBUILD, Connection, connect
 from rag.text import tokens
 from rag.types import Article, ArticleSummary, Filters, Passage
 
@@ -102,10 +103,14 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._local = threading.local()
-        self._all: list[tuple[threading.Thread, sqlite3.Connection]] = []
+        self._all: list[tuple[threading.Thread, Connection]] = []
         self._all_lock = threading.Lock()
+        self._inode = -1  # of the file that the connections are to
         self._mean_length = (-1, 0.0)  # the revision that it was worked out for, and it
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{path.parent} cannot be the data folder: {error}. Choose another: --data-dir") from error
         with self.transaction() as db:
             if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
                 _create(db, revision=0)
@@ -115,19 +120,25 @@ class Store:
     # --- Connections -----------------------------------------------------------------------------------------
 
     @property
-    def _db(self) -> sqlite3.Connection:
-        db: sqlite3.Connection | None = getattr(self._local, "db", None)
-        if db is None:
-            db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
-            db.row_factory = sqlite3.Row
+    def _db(self) -> Connection:
+        db: Connection | None = getattr(self._local, "db", None)
+        if db is None or self._local.inode != self._inode:
+            db = connect(self._path)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA foreign_keys = ON")
-            self._local.db = db
+            self._local.db, self._local.inode = db, self._inode
             self._keep(db)
         return db
 
-    def _keep(self, db: sqlite3.Connection) -> None:
+    def _follow_file(self) -> None:
+        """Turn to the file that is there now, where a rebuild put a damaged one aside while it was open here."""
+        try:
+            self._inode = self._path.stat().st_ino
+        except FileNotFoundError:
+            return  # between the one and the other
+
+    def _keep(self, db: Connection) -> None:
         """Keep the connection of this thread, and close those of threads that have ended: a server's come and go."""
         with self._all_lock:
             ended = [one for one in self._all if not one[0].is_alive()]
@@ -143,10 +154,11 @@ class Store:
         db.execute("BEGIN IMMEDIATE")
         try:
             yield db
+            db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            if db.in_transaction:  # SQLite itself rolls back where the disk is full
+                db.execute("ROLLBACK")
             raise
-        db.execute("COMMIT")
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -186,7 +198,16 @@ class Store:
 
     def revision(self) -> int:
         """A number that grows with every change."""
-        return int(self._db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()["value"])
+        self._follow_file()
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()
+        if row is None:
+            raise DamagedError(f"{self._path} is damaged: it has no revision. {REBUILD}")
+        return int(row["value"])
+
+    def set_revision(self, revision: int) -> None:
+        """Go on from this number: in a new file, from one that no reader of the old one knows."""
+        with self.transaction() as db:
+            db.execute("UPDATE meta SET value = ? WHERE key = 'revision'", (str(revision),))
 
     # --- Writing ---------------------------------------------------------------------------------------------
 
