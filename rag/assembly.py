@@ -38,7 +38,7 @@ from rag.nodes import Question
 from rag.privacy import what_is_sent
 from rag.ranking import RANKING
 from rag.refinement import METHOD, Refiner
-from rag.repair import open_anew
+from rag.repair import open_for_rebuild
 from rag.retrieval import HybridRetriever
 from rag.settings import Settings
 from rag.store import Store
@@ -305,7 +305,7 @@ def run_ingest(
         embedder = open_embedder(settings)
         notes: tuple[str, ...] = ()
         if rebuild and not dry_run:
-            store, roots, aside = open_anew(settings.data_dir / STORE_FILE)
+            store, roots, aside = open_for_rebuild(settings.data_dir / STORE_FILE, stamp_of(embedder))
             paths = [*paths, *roots]
             notes = (_told_aside(aside),) if aside else ()
         else:
@@ -314,7 +314,8 @@ def run_ingest(
             store.check_stamp(stamp_of(embedder))
             # Before anything is written: a running server may refine it at once, and that must stay.
             refiner = None if dry_run else _refiner(settings, store, open_encoder(settings))
-            report = Ingestor(store, embedder, include_qa=include_qa).run(paths, dry_run=dry_run, progress=progress)
+            ingestor = Ingestor(store, embedder, include_qa=include_qa, anew=rebuild)
+            report = ingestor.run(paths, dry_run=dry_run, progress=progress)
             if not dry_run:
                 _derive(settings, store, embedder, progress)
                 if refiner:

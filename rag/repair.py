@@ -11,9 +11,9 @@ from rag.sqlite import connect, set_aside
 from rag.store import Store
 
 
-def open_anew(path: Path) -> tuple[Store, list[Path], Path | None]:
-    """An empty index in place of the one at ``path``, the folders that it was made from as far as that can still be
-    read, and where the old file was kept aside, if it was damaged.
+def open_for_rebuild(path: Path, stamp: dict[str, str]) -> tuple[Store, list[Path], Path | None]:
+    """The index at ``path`` if its articles can be replaced one by one, else an empty one in its place; the folders
+    that it was made from, as far as that can still be read; and where the file was kept aside, if it was damaged.
 
     Raises:
         StoreError: the folder can't be written, or the disk is full.
@@ -24,7 +24,8 @@ def open_anew(path: Path) -> tuple[Store, list[Path], Path | None]:
         try:
             roots = _roots(store)
             _examine(path)
-            store.clear()
+            if store.stamp() != stamp:
+                store.clear()  # what another version or embedder made: nobody can be reading it
         except BaseException:
             store.close()
             raise
@@ -40,7 +41,7 @@ def open_anew(path: Path) -> tuple[Store, list[Path], Path | None]:
 
 def _roots(store: Store) -> list[Path]:
     try:
-        return [root for root in dict.fromkeys(Path(one.root) for one in store.known()) if root.is_dir()]
+        return [root for root in dict.fromkeys(Path(one.root) for one in store.files()) if root.is_dir()]
     except (DamagedError, sqlite3.DatabaseError):
         return []
 
