@@ -14,7 +14,7 @@ from threading import Event
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rag.assembly import run_ingest
+from rag.assembly import run_ingest, verify_index
 from rag.errors import RagError
 from rag.ingestion import ACTIONS, FileResult, IngestReport, Step
 from rag.settings import Settings, load_settings
@@ -29,6 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = load_settings(data_dir=args.data_dir)
         paths = args.paths or [settings.articles]
+        if args.verify:
+            return _verify(settings, paths, args)
         code = _once(settings, paths, args)
         if args.watch and not args.dry_run:
             args.rebuild = False
@@ -69,8 +71,25 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rebuild", action="store_true", help="drop the index and make it anew from its articles")
     parser.add_argument("--watch", action="store_true", help="stay and follow changes, whoever makes them")
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, write nothing")
+    parser.add_argument("--verify", action="store_true", help="prove the index against its articles, write nothing")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser
+
+
+def _verify(settings: Settings, paths: list[Path], args: argparse.Namespace) -> int:
+    with _progress(enabled=ERR.is_terminal and not args.json) as step:
+        report = verify_index(settings, paths, step)
+    if args.json:
+        print(json.dumps({"clean": report.clean, **asdict(report)}, ensure_ascii=False))
+        return 0 if report.clean else 1
+    for one in report.findings:
+        ERR.print(f"{one.kind}: {one.where}: {one.what} -> {one.remedy}", markup=False, soft_wrap=True)
+    for note in report.notes:
+        ERR.print(f"note: {note}", markup=False, soft_wrap=True)
+    checked = ", ".join(f"{number} {what}" for what, number in report.checked.items()) or "nothing"
+    off = ", ".join(f"{number} {kind}" for kind, number in report.off.items())
+    print(f"checked {checked}; {f'off: {off}' if off else 'nothing is off'}")
+    return 0 if report.clean else 1
 
 
 def _once(settings: Settings, paths: list[Path], args: argparse.Namespace, *, quiet: bool = False) -> int:

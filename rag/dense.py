@@ -155,7 +155,10 @@ class DenseIndex:
             self._apply(collection, progress)
         except Exception:
             log.exception("Chroma failed; rebuilding it")
-            collection = self._rebuild(progress)
+            return self._rebuild(progress)
+        if self._home.is_bloated(len(self._ids), int((self._store.stamp() or {}).get("dimension", 0))):
+            log.warning("the files of Chroma at %s are far larger than they should be; rebuilding it", self._home.where)
+            return self._rebuild(progress)
         return collection
 
     def _reopen(self) -> Collection | None:

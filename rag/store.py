@@ -140,6 +140,8 @@ class Store:
                 _create(db, revision=0)
             elif _is_empty_and_old(db):
                 _recreate(db)
+        self._follow_file()
+        self._local.inode = self._inode
 
     # --- Connections -----------------------------------------------------------------------------------------
 
@@ -238,10 +240,11 @@ class Store:
     def put(self, article: Article, path: str, root: str, digest: str, chunks: Sequence[EmbeddedChunk]) -> None:
         """Write an article and its passages in place of what is there of its part of the file, in one transaction.
 
-        Its file is in the manifest from now on, as not read to its end unless it was before.
+        Its file is in the manifest from now on, as not read to its end: should it never be settled, and the file be
+        put back as it was, it must not pass for what is written here.
         """
         with self.transaction() as db:
-            db.execute("INSERT OR IGNORE INTO files VALUES (?, ?, -1, 0, 0, '', '', NULL, '')", (path, root))
+            db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, -1, 0, 0, '', '', NULL, '')", (path, root))
             db.execute("DELETE FROM articles WHERE (path = ? AND part = ?) OR id = ?", (path, article.part, article.id))
             db.execute(
                 "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
