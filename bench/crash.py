@@ -3,8 +3,8 @@
 python bench/crash.py [ROUNDS] [SEED] [--only ROUND] [--json]
 
 ROUNDS kills that landed (5,000), of runs that add, change, rename and remove articles or rebuild the index: after a
-time, after a number of SQL statements, or within one. A reader asks all the while. A round that fails names itself; `--only`
-plays what led to it, and it, once more. Timing is not repeatable, so that it may need a few tries.
+time, after a number of SQL statements, or within one. A reader asks all the while. A round that fails names itself;
+`--only` plays what led to it, and it, once more. Timing is not repeatable, so that it may need a few tries.
 """
 
 from __future__ import annotations

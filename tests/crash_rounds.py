@@ -30,7 +30,6 @@ from typing import Any
 import numpy as np
 
 from rag import assembly, store
-from rag.articles import read_article
 from rag.assembly import STORE_FILE, open_assistant, open_beside, run_ingest, verify_index
 from rag.checking import Verification, check_truth, reading
 from rag.embedding import Embedder
@@ -295,7 +294,7 @@ def play(rounds: int, seed: str, home: Path, *, only: int | None = None) -> Tall
         _, notes = world.first(random.Random(f"{seed}/{number}"))
         tally.failures += [f"round {number}: {note['error']}" for note in notes if "error" in note]
         with _read_meanwhile(world):
-            for number in range(number, number + ROUNDS_A_WORLD):  # noqa: B020, PLW2901  goes on counting
+            for number in range(number, number + ROUNDS_A_WORLD):  # noqa: B020  goes on counting
                 chance = random.Random(f"{seed}/{number}/round")
                 wrong = world.play(chance, chroma=number % CHROMA_EVERY == CHROMA_EVERY - 1)
                 tally.failures += [f"round {number}: {one}" for one in wrong]
@@ -416,7 +415,7 @@ def _forked(work: Callable[[Callable[..., None]], None], *close: int) -> Iterato
             try:
                 work(note)
                 code = 0
-            except BaseException:
+            except BaseException:  # noqa: BLE001  whatever it is, the controller must hear of it
                 note(error=traceback.format_exc()[-1500:])
         finally:
             os._exit(code)
