@@ -22,8 +22,7 @@ from llama_index.core.llms import MockLLM
 from rag.answering import Answerer
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.assistant import Assistant
-from rag.checking import Finding, Verification, check_truth, reading
-from rag.checking import REBUILD as CHECK_REBUILD
+from rag.checking import REBUILD, Finding, Verification, check_truth, reading
 from rag.checking_dense import check_dense
 from rag.chroma import ChromaHome, EmbeddedHome, ServerHome
 from rag.citations import Judge
@@ -357,7 +356,7 @@ def verify_index(settings: Settings, paths: Sequence[Path], progress: Step | Non
                 lock.acquire("verify its dense index")
                 _verify_dense(settings, embedder, db, report, progress)
     except DamagedError as error:
-        report.add([Finding("file", str(path), str(error), CHECK_REBUILD)])
+        report.add([Finding("file", str(path), str(error), REBUILD)])
     except LockedError as error:
         report.notes.append(f"Chroma was left out: {error}")
     finally:

@@ -124,15 +124,18 @@ class DenseIndex:
         """Start to keep in line, in the background, with whatever any process writes to the truth."""
 
         def run() -> None:
+            told = ""
             while not self._stop.is_set():
                 try:
                     self.sync()
+                    told = ""
                 except DenseIndexError as error:
                     log.warning("%s; exact search goes on", error)
                     self._stop.wait(RETRY_SECONDS)
                 except StoreError as error:  # not for good: it may be rebuilt beside us
-                    log.error("no question can be answered: %s", error)
-                    self._stop.wait(RETRY_SECONDS)
+                    if str(error) != told:
+                        log.error("no question can be answered: %s", error)
+                    told = str(error)
                 self._stop.wait(POLL_SECONDS)
 
         self._thread = threading.Thread(target=run, name="dense-index", daemon=True)

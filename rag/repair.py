@@ -6,8 +6,9 @@ import sqlite3
 import time
 from pathlib import Path
 
+from rag.checking import check_structure, reading
 from rag.errors import DamagedError
-from rag.sqlite import connect, set_aside
+from rag.sqlite import Connection, set_aside
 from rag.store import Store
 
 
@@ -22,10 +23,9 @@ def open_for_rebuild(path: Path, stamp: dict[str, str]) -> tuple[Store, list[Pat
     try:
         store = Store(path)
         try:
-            roots = _roots(store)
-            _examine(path)
-            if store.stamp() != stamp:
-                store.clear()  # what another version or embedder made: nobody can be reading it
+            roots = _roots(path)
+            if not _can_stay(path, same=store.stamp() == stamp):
+                store.clear()  # nobody can be reading it, or should
         except BaseException:
             store.close()
             raise
@@ -39,18 +39,29 @@ def open_for_rebuild(path: Path, stamp: dict[str, str]) -> tuple[Store, list[Pat
     return store, roots, aside
 
 
-def _roots(store: Store) -> list[Path]:
-    try:
-        return [root for root in dict.fromkeys(Path(one.root) for one in store.files()) if root.is_dir()]
-    except (DamagedError, sqlite3.DatabaseError):
-        return []
+def _roots(path: Path) -> list[Path]:
+    with reading(path) as db:
+        for table in ("files", "articles"):  # an older version kept them there
+            try:
+                rows = db.execute(f"SELECT DISTINCT root FROM {table}").fetchall()
+            except (DamagedError, sqlite3.DatabaseError):
+                continue
+            return [root for (name,) in rows if (root := Path(name)).is_dir()]
+    return []
 
 
-def _examine(path: Path) -> None:
-    db = connect(path)
-    try:
-        (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
-    finally:
-        db.close()
+def _can_stay(path: Path, *, same: bool) -> bool:
+    """Whether what is in it is of the version and embedder of today, and hangs together.
+
+    Raises:
+        DamagedError: the file itself is damaged.
+    """
+    with reading(path) as db:
+        _examine(db)
+        return same and not any(True for _ in check_structure(db))
+
+
+def _examine(db: Connection) -> None:
+    (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
-        raise DamagedError(f"{path} is damaged: {found}")
+        raise DamagedError(f"{db.path} is damaged: {found}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any, cast
 from rag.errors import DamagedError, StoreError
 
 REBUILD = "Run `python ingest.py --rebuild`: it keeps the damaged file aside and makes the index anew from the articles"
+ROOM = 1 << 20  # bytes without which nothing can be written
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _REMEDIES = {
     sqlite3.SQLITE_FULL: "The disk is full. What was written before is kept; free some space and run it again",
@@ -115,6 +117,8 @@ def set_aside(path: Path) -> Path:
 def _in_words(error: sqlite3.DatabaseError, path: Path) -> Exception:
     """What an error of SQLite's means for who meets it, or itself where the statement was wrong, not the file."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest says more than is needed
+    if code == sqlite3.SQLITE_IOERR and shutil.disk_usage(path.parent).free < ROOM:
+        code = sqlite3.SQLITE_FULL  # as SQLite says it where it finds no room for its shared memory
     if code in _DAMAGED or str(error).startswith("no such table"):
         return DamagedError(f"{path} is damaged: {error}. {REBUILD}")
     if code in _REMEDIES:

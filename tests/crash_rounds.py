@@ -40,10 +40,10 @@ from rag.text import identify, tokens
 
 DIMENSION = 64
 ROUNDS_A_WORLD = 20  # after which folder and index begin anew
-CHROMA_EVERY = 20  # rounds of which one builds Chroma, too
+CHROMA_EVERY = 25  # rounds of which one builds Chroma, too
 MOST_FILES = 8
 PASSAGES = 4  # of each article: three paragraphs and a pair
-PAUSE = 0.01  # seconds between two questions of the reader, which shares the cores
+PAUSE = 0.03  # seconds between two questions of the reader, which shares the cores
 LANGUAGES = {
     "en": (
         "The harbour of {mark} opened its gates in the year {year} after long years of careful building works. "
@@ -442,7 +442,7 @@ def _tell_all(note: Callable[..., None], killing: Killing | None) -> Counter[str
     def count(what: str, statement: str = "") -> int:
         counts[what] += 1
         if killing and killing.by == what and counts[what] > killing.at:
-            note(killed=" ".join(statement.split()[:3]) or "within a statement")
+            note(killed=" ".join(statement.removeprefix("-- ").split()[:2]) or "within a statement")
             os.kill(os.getpid(), signal.SIGKILL)
         return 0
 

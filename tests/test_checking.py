@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fault_cases import Index, fast_product
+from fault_cases import Index, fast_product, wait_for
 
 import ingest
 from rag.assembly import verify_index
@@ -52,7 +52,7 @@ OFF = {  # what is done to the index, and what is said of it
     "a passage reaches beyond its article": (f'UPDATE passages SET "end" = 99999 WHERE key = {ONE}', "outside of"),
     "a sentence reaches beyond its passage": (
         f"UPDATE passages SET sentences = '[[0, 9999]]' WHERE key = {ONE}",
-        "not",
+        "not within",
     ),
     "a vector has another dimension": (f"UPDATE passages SET vector = x'0000803f' WHERE key = {ONE}", "64 dimensions"),
     "a vector is no number": (f"UPDATE passages SET units = zeroblob(length(units)) WHERE key = {ONE}", "length one"),
@@ -62,7 +62,7 @@ OFF = {  # what is done to the index, and what is said of it
     "words are missing": (f"UPDATE lexical SET tokens = 'harbour' WHERE rowid = {ONE}", "not those of its text"),
     "a lexical row is missing": (f"DELETE FROM lexical WHERE rowid = {ONE}", "not in the lexical index"),
     "a lexical row is too many": ("INSERT INTO lexical(rowid, tokens) VALUES (999, 'x')", "without a passage"),
-    "the lexical index lost a word": ("DELETE FROM lexical_data WHERE id > 10", "other words"),
+    "the lexical index lost a word": (f"UPDATE lexical_content SET c0 = 'x' WHERE id = {ONE}", "other words"),
     "a tag of no article": ("INSERT INTO tags VALUES ('none', 'tag')", "belongs to no row of articles"),
     "an article of no file": ("UPDATE files SET path = '/elsewhere.md' WHERE path LIKE '%a0.md'", "of no file"),
     "another model's stamp": (
@@ -113,9 +113,9 @@ def _swap(vectors: dict[str, list[float]]) -> dict[str, list[float]]:
 )
 def test_chroma_is_held_against_the_truth(index: Index, harm: Callable[..., object], said: str) -> None:
     with index.served() as opened:  # the owner, whose hands alone may touch it
+        wait_for(lambda: opened.health().dense == "chroma")
         collection = opened._dense._collection
-        while collection is None:
-            collection = opened._dense._collection
+        assert collection is not None
         held = collection.get(include=["embeddings"])
         harm(collection, dict(zip(held["ids"], np.asarray(held["embeddings"]).tolist(), strict=True)))
     report = verified(index)

@@ -146,22 +146,18 @@ def test_two_hundred_kills_lose_nothing_and_no_reader_meets_an_error() -> None:
     assert told["ambiguous"] > ROUNDS / 10
 
 
-# An article in two transactions, and an index that says it has what it has not: what the rounds are there to find.
-HALF = """
+# An article in two transactions, and one that is not removed: what the rounds are there to find.
+BROKEN = """
 from rag.store import Store
-put = Store.put
+put, forget = Store.put, Store.forget
 def half(self, article, path, root, digest, chunks):
     put(self, article, path, root, digest, chunks[:1])
     put(self, article, path, root, digest, chunks)
-Store.put = half
-"""
-UNWRITTEN = """
-from rag.store import Store
-forget = Store.forget
-Store.forget = lambda self, paths: forget(self, list(paths)[1:])
+Store.put, Store.forget = half, lambda self, paths: forget(self, list(paths)[1:])
 """
 
 
-@pytest.mark.parametrize(("broken", "told"), [(HALF, "half an article"), (UNWRITTEN, "in place of")])
-def test_a_store_that_breaks_its_word_is_found_out(broken: str, told: str) -> None:
-    assert told in "".join(rounds(broken, "15", "1", "--json")["failures"])
+def test_a_store_that_breaks_its_word_is_found_out() -> None:
+    found = "".join(rounds(BROKEN, "30", "1", "--json")["failures"])
+    assert "has 1 passages" in found or "saw half an article" in found
+    assert "in place of [None]" in found

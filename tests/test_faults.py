@@ -41,7 +41,7 @@ def index(tmp_path: Path) -> Index:
     for parent in list(tmp_path.parents)[:3]:  # pytest's own folders, which are closed to other users
         if parent.name.startswith(("pytest-", "popen-")):
             parent.chmod(0o755)
-    return Index(tmp_path / "index") if (tmp_path / "index").mkdir() is None else Index(tmp_path)
+    return Index(tmp_path)
 
 
 @pytest.mark.parametrize("what", FAULTS)
