@@ -17,7 +17,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rag.assembly import run_ingest
+from rag.assembly import run_ingest, verify_index
 from rag.errors import RagError
 from rag.ingestion import ACTIONS, FileResult, IngestReport, Step
 from rag.settings import Settings, load_settings
@@ -42,6 +42,8 @@ def main(argv: list[str] | None = None) -> int:
 def _run(args: argparse.Namespace, stop: Event) -> int:
     settings = load_settings(data_dir=args.data_dir)
     paths = args.paths or [settings.articles]
+    if args.verify:
+        return _verify(settings, paths, args, stop)
     code = _once(settings, paths, args, stop)
     if args.watch and not args.dry_run:
         args.rebuild = False
@@ -99,8 +101,25 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rebuild", action="store_true", help="drop the index and make it anew from its articles")
     parser.add_argument("--watch", action="store_true", help="stay and follow changes, whoever makes them")
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, write nothing")
+    parser.add_argument("--verify", action="store_true", help="prove the index against its articles, write nothing")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser
+
+
+def _verify(settings: Settings, paths: list[Path], args: argparse.Namespace, stop: Event) -> int:
+    with _progress(stop, enabled=ERR.is_terminal and not args.json) as step:
+        report = verify_index(settings, paths, step)
+    if args.json:
+        print(json.dumps({"clean": report.clean, **asdict(report)}, ensure_ascii=False))
+        return 0 if report.clean else 1
+    for one in report.findings:
+        ERR.print(f"{one.kind}: {one.where}: {one.what} -> {one.remedy}", markup=False, soft_wrap=True)
+    for note in report.notes:
+        ERR.print(f"note: {note}", markup=False, soft_wrap=True)
+    checked = ", ".join(f"{number} {what}" for what, number in report.checked.items()) or "nothing"
+    off = ", ".join(f"{number} {kind}" for kind, number in report.off.items())
+    print(f"checked {checked}; {f'off: {off}' if off else 'nothing is off'}")
+    return 0 if report.clean else 1
 
 
 def _once(settings: Settings, paths: list[Path], args: argparse.Namespace, stop: Event, *, quiet: bool = False) -> int:
@@ -109,6 +128,8 @@ def _once(settings: Settings, paths: list[Path], args: argparse.Namespace, stop:
         report = run_ingest(settings, paths, rebuild=args.rebuild, dry_run=args.dry_run, progress=step)
     if quiet and not report.changed:
         return 0
+    for note in report.notes:
+        ERR.print(note, style="yellow", markup=False, soft_wrap=True)
     for result in report.results:
         if told := _told(result):
             ERR.print(told, markup=False, soft_wrap=True)

@@ -61,20 +61,20 @@ def main() -> int:
         with serving(SET / "articles", data) as served:
             good = asyncio.run(_measure(served, questions, clients, seconds))
     with _bare() as address:
-        asyncio.run(_load("a bare route", address, questions, clients, BARE_SECONDS))
+        asyncio.run(measure_load("a bare route", address, questions, clients, BARE_SECONDS))
     return 0 if good else 1
 
 
 async def _measure(served: Served, questions: Sequence[str], clients: int, seconds: float) -> bool:
-    await _load("warming up", served.address, questions, clients, WARM)
+    await measure_load("warming up", served.address, questions, clients, WARM)
     before = served.megabytes()
-    failed = await _load("POST /api/ask", served.address, questions, clients, seconds)
+    failed = await measure_load("POST /api/ask", served.address, questions, clients, seconds)
     after = served.megabytes()
     print(f"memory: {before:.0f} MB before, {after:.0f} MB after ({after / before - 1:+.1%})")
     return not failed and after < before * GROWTH
 
 
-async def _load(what: str, address: str, questions: Sequence[str], clients: int, seconds: float) -> int:
+async def measure_load(what: str, address: str, questions: Sequence[str], clients: int, seconds: float) -> int:
     """Ask from all clients until the time is over, print a line, and return how many requests failed."""
     times: list[float] = []
     failures: list[str] = []

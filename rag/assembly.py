@@ -23,6 +23,8 @@ from llama_index.core.llms import MockLLM
 from rag.answering import Answerer
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.assistant import Assistant
+from rag.checking import REBUILD, Finding, Verification, check_truth, reading
+from rag.checking_dense import check_dense
 from rag.chroma import ChromaHome, EmbeddedHome, ServerHome
 from rag.citations import Judge
 from rag.conversation.rewriting import HeuristicRewriter, Message, ModelRewriter, Rewriter
@@ -30,7 +32,7 @@ from rag.dense import DenseIndex, Progress
 from rag.e5 import E5Encoder, find_weights
 from rag.embedding import Embedder, FineEncoder, UseEmbedding
 from rag.engine import CitedQueryEngine
-from rag.errors import DenseIndexError, EmbeddingError, LockedError
+from rag.errors import DamagedError, DenseIndexError, EmbeddingError, LockedError, StoreError
 from rag.feedback import FeedbackStore
 from rag.ingestion import Ingestor, IngestReport, Step, stamp_of
 from rag.library import Ingest, Library, Writing
@@ -39,8 +41,10 @@ from rag.nodes import Question
 from rag.privacy import what_is_sent
 from rag.ranking import RANKING
 from rag.refinement import METHOD, Refiner
+from rag.repair import open_for_rebuild
 from rag.retrieval import HybridRetriever
 from rag.settings import Settings
+from rag.sqlite import Connection
 from rag.store import Store
 from rag.support.judge import SupportJudge
 from rag.text import identify
@@ -305,15 +309,14 @@ def run_ingest(
     writer.acquire("start a second ingest")
     try:
         embedder = open_embedder(settings)
-        store = Store(settings.data_dir / STORE_FILE)
+        notes: tuple[str, ...] = ()
+        if rebuild and not dry_run:
+            store, roots, aside = open_for_rebuild(settings.data_dir / STORE_FILE, stamp_of(embedder))
+            paths = [*paths, *roots]
+            notes = (_told_aside(aside),) if aside else ()
+        else:
+            store = Store(settings.data_dir / STORE_FILE)
         try:
-            if rebuild and not dry_run:
-                paths = [
-                    *paths,
-                    *dict.fromkeys(Path(entry.root) for entry in store.files() if Path(entry.root).is_dir()),
-                ]
-                if store.stamp() != stamp_of(embedder):
-                    store.clear()  # what another version or embedder made: nobody can be reading it
             store.check_stamp(stamp_of(embedder))
             # Before anything is written: a running server may refine it at once, and that must stay.
             refiner = None if dry_run else _refiner(settings, store, open_encoder(settings))
@@ -321,10 +324,10 @@ def run_ingest(
             report = ingestor.run(paths, dry_run=dry_run, progress=progress)
             if not dry_run:
                 _note(store, report)
-                _derive(settings, store, embedder, progress)
+                _derive(settings, store, embedder, progress, anew=rebuild)
                 if refiner:
                     refiner.run(progress)
-            return report
+            return replace(report, notes=notes)
         finally:
             store.close()
     finally:
@@ -333,6 +336,59 @@ def run_ingest(
 
 def _note(store: Store, report: IngestReport) -> None:
     store.note_ingest(LastIngest(time.time(), report.seconds, len(report.failed)))
+
+
+def _told_aside(aside: Path) -> str:
+    return (
+        f"the damaged index was kept aside as {aside}; delete it when you no longer need it. Folders that were indexed "
+        "and are not named here go in by `python ingest.py FOLDER`"
+    )
+
+
+def verify_index(settings: Settings, paths: Sequence[Path], progress: Step | None = None) -> Verification:
+    """Prove the index against the files of these paths and against itself. Nothing is written but Chroma's own notes;
+    a running server may answer and an ingest may write meanwhile.
+
+    Raises:
+        StoreError: there is no index, or it can't be read.
+    """
+    path, report = settings.data_dir / STORE_FILE, Verification()
+    if not path.exists():
+        raise StoreError(f"there is no index in {settings.data_dir}. Run `python ingest.py` to make it")
+    embedder = open_embedder(settings)
+    lock = OwnerLock(settings.data_dir / "owner.lock")
+    try:
+        with reading(path) as db:
+            check_truth(db, stamp_of(embedder), paths, report, progress)
+            if not report.off.keys() & {"file", "stamp"}:
+                lock.acquire("verify its dense index")
+                _verify_dense(settings, embedder, db, report, progress)
+    except DamagedError as error:
+        report.add([Finding("file", str(path), str(error), REBUILD)])
+    except LockedError as error:
+        report.notes.append(f"Chroma was left out: {error}")
+    finally:
+        lock.release()
+    return report
+
+
+def _verify_dense(
+    settings: Settings, embedder: Embedder, db: Connection, report: Verification, progress: Step | None
+) -> None:
+    home = _home(settings, embedder)
+    remedy = f"delete {home.where} while no server runs; it is built anew, with nothing embedded"
+    try:
+        collection = home.open()
+        if collection is None:
+            report.notes.append(f"Chroma at {home.where} was not closed in order; the next start builds it anew")
+        else:
+            report.add(check_dense(db, collection, remedy, report, progress))
+    except StoreError:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever Chroma raises: its error types are many and undocumented
+        report.add([Finding("chroma", home.where, f"cannot be searched: {error}", remedy)])
+    else:
+        home.close()  # which vouches for it
 
 
 def _library(settings: Settings, store: Store, embedder: Embedder, dense: DenseIndex) -> Library:
@@ -372,7 +428,7 @@ def _refiner(settings: Settings, store: Store, encoder: FineEncoder | None) -> R
     return Refiner(store, encoder, OwnerLock(settings.data_dir / "refine.lock"))
 
 
-def _derive(settings: Settings, store: Store, embedder: Embedder, progress: Step | None) -> None:
+def _derive(settings: Settings, store: Store, embedder: Embedder, progress: Step | None, *, anew: bool) -> None:
     """Bring Chroma in line, unless a running server owns it: that one does it by itself."""
     lock = OwnerLock(settings.data_dir / "owner.lock")
     try:
@@ -380,7 +436,10 @@ def _derive(settings: Settings, store: Store, embedder: Embedder, progress: Step
     except LockedError:
         return
     try:
-        dense = DenseIndex(store, _home(settings, embedder))
+        home = _home(settings, embedder)
+        if anew:  # its ids would say that it is in line, whatever its vectors are
+            home.discard()
+        dense = DenseIndex(store, home)
         report: Progress | None = (lambda done, of: progress("dense index", done, of)) if progress else None
         dense.sync(report)
         dense.close()

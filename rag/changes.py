@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rag.embedding import Matrix
+from rag.errors import DamagedError
+from rag.sqlite import REBUILD
 
 Keys = npt.NDArray[np.int64]  # of passages, in SQLite, ascending
 Rows = list[tuple[int, bytes | None]]  # keys with codes; None where the passage is gone or has no such vector
@@ -97,10 +99,17 @@ def _code(vector: bytes | None, kind: str) -> bytes | None:
 
 
 def mark(db: sqlite3.Connection) -> Mark:
-    """The point that everything read in the same transaction is of."""
-    row = db.execute("SELECT value, (SELECT value FROM meta WHERE key = 'era') FROM meta WHERE key = 'revision'")
-    revision, era = row.fetchone()
-    return Mark(era, int(revision))
+    """The point that everything read in the same transaction is of.
+
+    Raises:
+        DamagedError: nothing says so.
+    """
+    row = db.execute(
+        "SELECT value, (SELECT value FROM meta WHERE key = 'era') FROM meta WHERE key = 'revision'"
+    ).fetchone()
+    if row is None or row[1] is None:
+        raise DamagedError(f"the index is damaged: it has no revision. {REBUILD}")
+    return Mark(row[1], int(row[0]))
 
 
 def reaches(now: Mark, since: Mark | None) -> bool:

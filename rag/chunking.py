@@ -37,10 +37,15 @@ def chunk(article: Article) -> list[Chunk]:
 def _identified(passage: Passage, seen: Counter[tuple[Kind, str]]) -> Passage:
     """The passage with an id that its text and its article have made, not its place: what is written before it, such
     as a date in the front matter, leaves the id and what was derived by it as they are."""
-    key = f"{passage.article_id}\x00{passage.kind}\x00{seen[passage.kind, passage.text]}\x00{passage.text}"
+    nth = seen[passage.kind, passage.text]
     seen[passage.kind, passage.text] += 1
-    passage_id = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-    return replace(passage, passage_id=passage_id)
+    return replace(passage, passage_id=passage_id(passage.article_id, passage.kind, nth, passage.text))
+
+
+def passage_id(article_id: str, kind: Kind, nth: int, text: str) -> str:
+    """The id of a passage: of its article, and of this text and kind in it the ``nth``, from 0."""
+    key = f"{article_id}\x00{kind}\x00{nth}\x00{text}"
+    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def _of_section(article: Article, section: Section) -> Iterator[Chunk]:

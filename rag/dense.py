@@ -17,7 +17,7 @@ from chromadb.api.models.Collection import Collection
 from rag.changes import Keys, Mark
 from rag.chroma import ChromaHome
 from rag.embedding import Matrix
-from rag.errors import DenseIndexError
+from rag.errors import DenseIndexError, StoreError
 from rag.flat import FlatIndex, Hits
 from rag.store import Store
 
@@ -91,12 +91,18 @@ class DenseIndex:
         """Start to keep in line, in the background, with whatever any process writes to the truth."""
 
         def run() -> None:
+            told = ""
             while not self._stop.is_set():
                 try:
                     self.sync()
+                    told = ""
                 except DenseIndexError as error:
                     log.warning("%s; the search goes on without it", error)
                     self._stop.wait(RETRY_SECONDS)
+                except StoreError as error:  # not for good: it may be rebuilt beside us
+                    if str(error) != told:
+                        log.error("no question can be answered: %s", error)
+                    told = str(error)
                 self._stop.wait(POLL_SECONDS)
 
         self._thread = threading.Thread(target=run, name="dense-index", daemon=True)
@@ -119,7 +125,10 @@ class DenseIndex:
             self._apply(collection, progress)
         except Exception:
             log.exception("Chroma failed; rebuilding it")
-            collection = self._rebuild(progress)
+            return self._rebuild(progress)
+        if self._home.is_bloated(self._store.count()[1], int((self._store.stamp() or {}).get("dimension", 0))):
+            log.warning("the files of Chroma at %s are far larger than they should be; rebuilding it", self._home.where)
+            return self._rebuild(progress)
         return collection
 
     def _reopen(self) -> Collection | None:

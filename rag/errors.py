@@ -98,3 +98,16 @@ class FeedbackError(RagError):
 
 class UnknownAnswerError(RagError):
     """A rating is for an answer that is not kept. The message says what to do."""
+
+
+class StoreError(RagError):
+    """The index, or the folder it lies in, can't be read or written. The message says why and what to do; ``said`` is
+    what may be told to whoever asks a question, with no paths."""
+
+    said = "the articles cannot be read right now; the log says why. Try again in a moment"
+
+
+class DamagedError(StoreError):
+    """The file of the index is damaged. The message names the command that makes it anew from the articles."""
+
+    said = "the index is damaged; whoever looks after it must run `python ingest.py --rebuild`"

@@ -18,7 +18,8 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from rag.errors import FeedbackError, UnknownAnswerError
+from rag.errors import FeedbackError, StoreError, UnknownAnswerError
+from rag.sqlite import set_aside
 from rag.types import Answer
 
 log = logging.getLogger(__name__)
@@ -194,14 +195,44 @@ class FeedbackStore:
         with self._lock:
             try:
                 if self._db is None:
-                    self._db = _open(self._path)
+                    self._db = self._opened()
                 with self._db:  # commits, or rolls back
                     yield self._db
             except (sqlite3.Error, OSError) as error:
+                if _is_damage(error):
+                    self._set_aside(error)  # so that the next call begins a new one
                 raise FeedbackError(
                     f"{self._path} cannot be used: {error}. Check that it may be written and that the disk is not "
                     "full, or move it away to begin a new one"
                 ) from error
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            return _open(self._path)
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise
+            self._set_aside(error)
+            return _open(self._path)
+
+    def _set_aside(self, error: Exception) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+        try:
+            aside = set_aside(self._path)
+        except StoreError as failed:
+            log.error("%s", failed)
+            return
+        log.error(
+            "%s is damaged (%s). It was kept aside as %s with the ratings in it, and a new one was begun. "
+            "`sqlite3 FILE .recover` may read what is left of it",
+            *(self._path, error, aside),
+        )
+
+
+def _is_damage(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -50,6 +50,7 @@ class IngestReport:
     langs: dict[str, int] = field(default_factory=dict)  # passages of each language
     seconds: float = 0.0
     others: dict[str, int] = field(default_factory=dict)  # files of no kind that can be read, by suffix
+    notes: tuple[str, ...] = ()  # what else whoever started it should know
 
     def count(self, action: Action) -> int:
         """How many files this happened to."""
@@ -127,7 +128,7 @@ class Ingestor:
             now = _seen(path, root)
             if known and _is_as_it_was(now, known):
                 return _as_before(known)
-            now = replace(now, sha256=_hash(path, now.size))
+            now = replace(now, sha256=file_hash(path, now.size))
         except OSError as error:
             kept = " (the version indexed before stays)" if before and before.sha256 else ""
             return FileResult(str(path), "failed", f"cannot be read: {error.strerror}{kept}")
@@ -190,7 +191,8 @@ def _is_worth_another_try(known: KnownFile) -> bool:
     return known.failure is not None and known.reader != READERS
 
 
-def _hash(path: Path, size: int) -> str:
+def file_hash(path: Path, size: int) -> str:
+    """What tells whether a file of this size says the same as before; of what is too large, its size alone."""
     if size > MAX_BYTES or not path.is_file():  # it is refused in any case: a disk image need not be read for that
         return f"{size} bytes"
     with path.open("rb") as file:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rag.errors import LockedError
+from rag.errors import LockedError, StoreError
+
+log = logging.getLogger(__name__)
 
 
 def holder(path: Path) -> int | None:
@@ -28,7 +31,7 @@ class OwnerLock:
     """One process owns a data folder. The operating system lets go of the lock when the process ends."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._lock = FileLock(path)
         self._pid = path.with_suffix(".pid")
 
@@ -37,15 +40,25 @@ class OwnerLock:
 
         Raises:
             LockedError: another process has it; the message names its pid.
+            StoreError: the folder can't be written.
         """
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=wait)
         except Timeout:
             holder = self._pid.read_text() if self._pid.is_file() else "unknown"
             raise LockedError(
                 f"{self._pid.parent} is in use by process {holder}; stop it before you {purpose}"
             ) from None
-        self._pid.write_text(str(os.getpid()))
+        except OSError as error:
+            raise StoreError(
+                f"{self._path.parent} cannot be written: {error}. Make it a folder that the user of this process may "
+                "write to, on a disk that is not full or read-only, or choose another with --data-dir"
+            ) from error
+        try:
+            self._pid.write_text(str(os.getpid()))
+        except OSError:  # a full disk: the lock holds, and only its message will not say by whom
+            log.warning("%s cannot be written", self._pid)
 
     def release(self) -> None:
         """Let go; safe to call twice."""

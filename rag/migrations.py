@@ -19,11 +19,11 @@ from rag import changes
 from rag.errors import IndexMismatchError, LockedError
 from rag.locks import holder
 from rag.sql import statements
+from rag.sqlite import connect
 
 log = logging.getLogger(__name__)
 
 OWNER_LOCK = "owner.lock"  # whoever has it serves the index
-BUSY_SECONDS = 60.0  # that another process may take, to read or to upgrade the same index
 
 _TO_2 = """
 ALTER TABLE passages ADD COLUMN refined BLOB;
@@ -72,7 +72,7 @@ def migrate(path: Path) -> None:
     """
     if not path.is_file():
         return
-    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as db:
+    with closing(connect(path)) as db:
         found = _format_of(db)
         if found not in STEPS:
             _refuse_newer(path, found)

@@ -13,7 +13,7 @@ from itertools import compress
 import numpy as np
 
 from rag.embedding import FineEncoder, Matrix, unit
-from rag.errors import LockedError
+from rag.errors import LockedError, StoreError
 from rag.ingestion import Step
 from rag.locks import OwnerLock
 from rag.store import Refined, Store, StoredPassage
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 METHOD = "2"  # how passages are read; what was read by another is read anew
 BATCH = 32  # passages written at a time: what is lost when the process is killed, and how often an index is re-read
 POLL_SECONDS = 0.5
+RETRY_SECONDS = 5.0
 
 
 class Refiner:
@@ -64,6 +65,9 @@ class Refiner:
                     seen, (_, passages) = self._store.revision(), self._store.count()
                     if seen != failed_at and self._store.refined() < passages:
                         self.run()
+                except StoreError as error:
+                    log.warning("the second reading waits: %s", error)
+                    self._stop.wait(RETRY_SECONDS)
                 except Exception:
                     # Whatever went wrong, with one passage or the disk, questions must be answered. It is tried again
                     # when something changes.

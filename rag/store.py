@@ -21,9 +21,10 @@ from rag import changes
 from rag.changes import Keys, Kind, Mark, Rows, Totals
 from rag.chunking import Chunk
 from rag.embedding import Matrix
-from rag.errors import IndexMismatchError
+from rag.errors import IndexMismatchError, StoreError
 from rag.migrations import migrate
 from rag.sql import statements
+from rag.sqlite import Connection, connect
 from rag.text import tokens
 from rag.types import Article, ArticleSummary, Filters, LastIngest, Passage
 
@@ -140,34 +141,46 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._local = threading.local()
-        self._all: list[tuple[threading.Thread, sqlite3.Connection]] = []
+        self._all: list[tuple[threading.Thread, Connection]] = []
         self._all_lock = threading.Lock()
         self._selected: dict[tuple[str, Filters, bool], Keys] = {}
         self._frequencies: dict[str, _Frequency] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._inode = -1  # of the file that the connections are to
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{path.parent} cannot be the data folder: {error}. Choose another: --data-dir") from error
         migrate(path)
         with self.transaction() as db:
             if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
                 _create(db, revision=0)
             elif _is_empty_and_old(db):
                 _recreate(db)
+        self._follow_file()
+        self._local.inode = self._inode
 
     # --- Connections -----------------------------------------------------------------------------------------
 
     @property
-    def _db(self) -> sqlite3.Connection:
-        db: sqlite3.Connection | None = getattr(self._local, "db", None)
-        if db is None:
-            db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
-            db.row_factory = sqlite3.Row
+    def _db(self) -> Connection:
+        db: Connection | None = getattr(self._local, "db", None)
+        if db is None or self._local.inode != self._inode:
+            db = connect(self._path)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA foreign_keys = ON")
-            self._local.db = db
+            self._local.db, self._local.inode = db, self._inode
             self._keep(db)
         return db
 
-    def _keep(self, db: sqlite3.Connection) -> None:
+    def _follow_file(self) -> None:
+        """Turn to the file that is there now, where a rebuild put a damaged one aside while it was open here."""
+        try:
+            self._inode = self._path.stat().st_ino
+        except FileNotFoundError:
+            return  # between the one and the other
+
+    def _keep(self, db: Connection) -> None:
         """Keep the connection of this thread, and close those of threads that have ended: a server's come and go."""
         with self._all_lock:
             ended = [one for one in self._all if not one[0].is_alive()]
@@ -183,10 +196,11 @@ class Store:
         db.execute("BEGIN IMMEDIATE")
         try:
             yield db
+            db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            if db.in_transaction:  # SQLite itself rolls back where the disk is full
+                db.execute("ROLLBACK")
             raise
-        db.execute("COMMIT")
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -226,7 +240,7 @@ class Store:
 
     def revision(self) -> int:
         """A number that grows with every change."""
-        return int(self._db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()["value"])
+        return self.mark().revision
 
     def note_ingest(self, done: LastIngest) -> None:
         """Say that an ingest has ended."""
@@ -240,13 +254,13 @@ class Store:
 
     def contents(self) -> str:
         """Another string whenever articles came, went or changed; a second reading changes nothing."""
-        row = self._db.execute(
-            "SELECT value, (SELECT value FROM meta WHERE key = 'era') FROM meta WHERE key = 'contents'"
-        ).fetchone()
-        return f"{row[1]}-{row[0]}"
+        mark = self.mark()
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'contents'").fetchone()
+        return f"{mark.era}-{row[0]}"
 
     def mark(self) -> Mark:
         """The point in the log of changes that the index is at."""
+        self._follow_file()
         return changes.mark(self._db)
 
     def changed(self, since: Mark) -> tuple[Mark, set[str], set[str]] | None:
@@ -266,7 +280,7 @@ class Store:
             yield now, reached, changes.codes(db, kind, reached)
 
     @contextmanager
-    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+    def _snapshot(self) -> Iterator[Connection]:
         """All that is read within is of one moment."""
         db = self._db
         db.execute("BEGIN")
@@ -280,10 +294,11 @@ class Store:
     def put(self, article: Article, path: str, root: str, digest: str, chunks: Sequence[EmbeddedChunk]) -> None:
         """Write an article and its passages in place of what is there of its part of the file, in one transaction.
 
-        Its file is in the manifest from now on, as not read to its end unless it was before.
+        Its file is in the manifest from now on, as not read to its end: should it never be settled, and the file be
+        put back as it was, it must not pass for what is written here.
         """
         with self.transaction() as db:
-            db.execute("INSERT OR IGNORE INTO files VALUES (?, ?, -1, 0, 0, '', '', NULL, '')", (path, root))
+            db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, -1, 0, 0, '', '', NULL, '')", (path, root))
             db.execute("DELETE FROM articles WHERE (path = ? AND part = ?) OR id = ?", (path, article.part, article.id))
             db.execute(
                 "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.errors import StoreError
 from rag.feedback import FeedbackStore
 from rag.locks import holder
 from rag.store import Store
@@ -19,8 +19,6 @@ from rag.types import LastIngest
 LOW_MB = 200  # free on the disk, below which somebody should look
 NOT_INDEXED = "no articles are indexed; run `python ingest.py`"
 INDEXING = "no article is indexed yet: an ingest is under way, and each article can be asked about once it is in"
-DAMAGED = "the index is damaged ({error}); stop the server and run `python ingest.py --rebuild`"
-UNREADABLE = "the index cannot be read ({error}); check the disk of the data folder and its permissions"
 _NOT_WRITABLE = "the data folder cannot be written: answers are given, but neither ratings nor new articles are kept"
 _LOW = "the disk of the data folder has {free} MB left; soon neither ratings nor new articles can be kept"
 _NOT_KEPT = "answers are given but cannot be kept, so that nobody can rate them; the log says why"
@@ -46,9 +44,8 @@ def look_at(store: Store, *, refines: bool) -> IndexState:
         refined = store.refined() if refines else 0
         problem = "" if passages else NOT_INDEXED
         return IndexState(problem, articles, passages, refined, store.revision(), store.last_ingest())
-    except sqlite3.Error as error:
-        # Whatever is no matter of the disk or of who may read it is one of what is in the file.
-        return IndexState((UNREADABLE if isinstance(error, sqlite3.OperationalError) else DAMAGED).format(error=error))
+    except StoreError as error:
+        return IndexState(error.said)
 
 
 class Upkeep:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import ROOT, SAMPLES, settings_for
@@ -18,7 +20,8 @@ from conftest import ROOT, SAMPLES, settings_for
 from rag.assembly import open_assistant, run_ingest
 from rag.store import Store
 
-KILLS = 10
+KILLS = 4  # of whole programs; crash_rounds.py kills many more, of processes that start at once
+ROUNDS = 200
 
 
 def state(data: Path) -> tuple[object, ...]:
@@ -62,14 +65,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, articles: Path) -> tup
     return state(data)
 
 
-def test_ten_kills_and_a_last_run_end_with_the_index_of_an_undisturbed_run(
+def test_kills_and_a_last_run_end_with_the_index_of_an_undisturbed_run(
     tmp_path: Path, articles: Path, undisturbed: tuple[object, ...]
 ) -> None:
     chance = random.Random(20240521)
     number_of_articles = len(list(articles.iterdir()))
     killed_while_writing = 0
     for kill in range(KILLS):
-        data = tmp_path / str(kill % 3)  # some runs go on where a killed one stopped
+        data = tmp_path / str(kill % 2)  # some runs go on where a killed one stopped
         before = written(data)
         process = start(articles, data)
         # Wait for a sign of progress, then a random moment: kills spread over reading, embedding and writing.
@@ -83,7 +86,7 @@ def test_ten_kills_and_a_last_run_end_with_the_index_of_an_undisturbed_run(
         assert code in (-signal.SIGKILL, 0), "the process was neither killed nor had it finished"
         killed_while_writing += code == -signal.SIGKILL
     assert killed_while_writing >= KILLS // 2  # a test in which nothing is killed shows nothing
-    for number in range(3):
+    for number in range(2):
         data = tmp_path / str(number)
         report = run_ingest(settings_for(data), [articles])
         assert not report.failed
@@ -119,3 +122,42 @@ def test_a_server_that_was_killed_leaves_an_index_that_opens(tmp_path: Path, art
         assert opened.health().dense == "chroma"
     finally:
         opened.close()
+
+
+def rounds(code: str, *args: str) -> dict[str, Any]:
+    """What bench/crash.py counts, with this code run first."""
+    begin = f"import sys; sys.argv[1:] = {list(args)!r}; sys.path[:0] = ['bench', 'tests']; import crash"
+    script = f"{begin}\n{code}\ncrash.main()"
+    environment = {**os.environ, "PYTHONPATH": "."}
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert run.stdout, run.stderr
+    counted: dict[str, Any] = json.loads(run.stdout)
+    return counted
+
+
+def test_two_hundred_kills_lose_nothing_and_no_reader_meets_an_error() -> None:
+    told = rounds("", str(ROUNDS), "20261127", "--json")
+    assert told["failures"] == []
+    assert told["landed"] == ROUNDS
+    assert told["answers"] > ROUNDS / 4  # a reader that reads nothing meets no error
+    doing = {where.split(",")[0] for where in told["where"]}
+    assert doing >= {"put", "settle", "forget", "between"}  # kills at every kind of change
+    assert told["ambiguous"] > ROUNDS / 10
+
+
+# An article in two transactions, and one that is not removed: what the rounds are there to find.
+BROKEN = """
+from rag.store import Store
+put, forget = Store.put, Store.forget
+def half(self, article, path, root, digest, chunks):
+    put(self, article, path, root, digest, chunks[:1])
+    put(self, article, path, root, digest, chunks)
+Store.put, Store.forget = half, lambda self, paths: forget(self, list(paths)[1:])
+"""
+
+
+def test_a_store_that_breaks_its_word_is_found_out() -> None:
+    found = "".join(rounds(BROKEN, "30", "1", "--json")["failures"])
+    assert "has 1 passages" in found or "saw half an article" in found
+    assert "in place of [None]" in found

@@ -12,7 +12,7 @@ from conftest import ROOT
 # Row by row; modules of a row do not import each other.
 ROWS = [
     {"rag.types", "rag.errors"},
-    {"rag.quantity_words", "rag.keys", "rag.audit", "rag.logs", "rag.locks", "rag.sql"},
+    {"rag.quantity_words", "rag.keys", "rag.audit", "rag.logs", "rag.locks", "rag.sql", "rag.sqlite"},
     {"rag.settings", "rag.text", "rag.nodes", "rag.quantities", "rag.periods", "rag.answering.prompts"},
     {"rag.sentences", "rag.disagreement"},
     {"rag.metadata", "rag.links", "rag.qa", "rag.embedding", "rag.answering", "rag.conversation", "rag.chat"},
@@ -34,7 +34,8 @@ ROWS = [
     {"rag.dense"},
     {"rag.ingestion", "rag.retrieval", "rag.ranking", "rag.answering.extractive"},
     {"rag.answering.llm", "rag.answering.plain"},
-    {"rag.refinement", "rag.library"},
+    {"rag.refinement", "rag.library", "rag.checking"},
+    {"rag.checking_dense", "rag.repair"},
     {"rag.engine", "rag.suggesting"},
     {"rag.assistant"},
     {"rag.assembly"},

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from rag.errors import FeedbackError, QuestionError, RagError, UnknownAnswerError
+from rag.errors import FeedbackError, QuestionError, RagError, StoreError, UnknownAnswerError
 from rag.logs import request_id
 from rag.web.schemas import ErrorBody, ErrorDetail, ErrorType
 from rag.web.security import SECURITY_HEADERS
@@ -100,6 +100,9 @@ def describe(error: Exception) -> tuple[int, ErrorBody]:
     if isinstance(error, FeedbackError):
         log.warning("cannot keep a rating: %s", error)
         return 503, ErrorBody.of("unavailable", NOT_KEPT)
+    if isinstance(error, StoreError):
+        log.error("cannot answer: %s", error)
+        return 503, ErrorBody.of("unavailable", error.said)
     if isinstance(error, RagError):
         log.warning("cannot answer: %s", error)
         return 503, ErrorBody.of("unavailable", UNAVAILABLE)
