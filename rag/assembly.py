@@ -41,7 +41,7 @@ from rag.nodes import Question
 from rag.privacy import what_is_sent
 from rag.ranking import RANKING
 from rag.refinement import METHOD, Refiner
-from rag.repair import open_for_rebuild
+from rag.repair import finish, open_for_rebuild, unfinished
 from rag.retrieval import HybridRetriever
 from rag.settings import Settings
 from rag.sqlite import Connection
@@ -309,14 +309,15 @@ def run_ingest(
     writer.acquire("start a second ingest")
     try:
         embedder = open_embedder(settings)
-        notes: tuple[str, ...] = ()
+        truth, notes = settings.data_dir / STORE_FILE, tuple[str, ...]()
         if rebuild and not dry_run:
-            store, roots, aside = open_for_rebuild(settings.data_dir / STORE_FILE, stamp_of(embedder))
+            store, roots, aside = open_for_rebuild(truth, stamp_of(embedder))
             paths = [*paths, *roots]
             notes = (_told_aside(aside),) if aside else ()
         else:
-            store = Store(settings.data_dir / STORE_FILE)
+            store = Store(truth)
         try:
+            paths = paths if dry_run else [*paths, *unfinished(truth)]
             store.check_stamp(stamp_of(embedder))
             # Before anything is written: a running server may refine it at once, and that must stay.
             refiner = None if dry_run else _refiner(settings, store, open_encoder(settings))
@@ -324,6 +325,7 @@ def run_ingest(
             report = ingestor.run(paths, dry_run=dry_run, progress=progress)
             if not dry_run:
                 _note(store, report)
+                finish(truth)
                 _derive(settings, store, embedder, progress, anew=rebuild)
                 if refiner:
                     refiner.run(progress)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 
 from rag.checking import check_structure, reading
-from rag.errors import DamagedError
+from rag.errors import DamagedError, StoreError
 from rag.sqlite import Connection, set_aside
 from rag.store import Store
 
@@ -24,15 +25,41 @@ def open_for_rebuild(path: Path, stamp: dict[str, str]) -> tuple[Store, list[Pat
         try:
             roots = _roots(path)
             if not _can_stay(path, same=store.stamp() == stamp):
+                _note(path, roots)
                 store.clear()  # nobody can be reading it, or should
         except BaseException:
             store.close()
             raise
     except (DamagedError, sqlite3.DatabaseError):  # the latter: it has other tables than ours
+        _note(path, roots)
         aside = set_aside(path)
     else:
         return store, roots, None
     return Store(path), roots, aside
+
+
+def unfinished(path: Path) -> list[Path]:
+    """The folders that a rebuild which was cut off began with: an ingest must take them in, too."""
+    try:
+        return [Path(name) for name in json.loads(_noted(path).read_text(encoding="utf-8")) if Path(name).is_dir()]
+    except (OSError, ValueError):
+        return []
+
+
+def finish(path: Path) -> None:
+    """Say that all of them are in."""
+    _noted(path).unlink(missing_ok=True)
+
+
+def _noted(path: Path) -> Path:
+    return path.with_name("rebuilding.json")
+
+
+def _note(path: Path, roots: list[Path]) -> None:
+    try:
+        _noted(path).write_text(json.dumps([str(root) for root in {*roots, *unfinished(path)}]), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{path.parent} cannot be written: {error}") from error
 
 
 def _roots(path: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import random
 import resource
 import shutil
 import socket
@@ -24,8 +25,11 @@ from crash_rounds import EMBEDDER, question_of, text_of
 from rag import assembly, ingestion
 from rag.assembly import FEEDBACK_FILE, STORE_FILE, open_assistant, run_ingest, verify_index
 from rag.assistant import Assistant
+from rag.checking import Verification, check_truth, reading
 from rag.errors import EmbeddingError, RagError
+from rag.ingestion import stamp_of
 from rag.settings import Settings
+from rag.store import Store
 
 NAMES = ("a0", "a1", "a2")  # an article in each language
 NOBODY = 65534
@@ -298,6 +302,34 @@ def journals(index: Index) -> str:
         index.file.with_name(index.file.name + ending).write_bytes(b"\xff" * 40_000)
     assert index.answers()
     return "nothing; what was written last comes back with the next ingest"
+
+
+@fault("the power fails: the journal of the index ends anywhere")
+def power_cut(index: Index) -> str:
+    with reading(index.file) as db:  # a reader, for whom the journal stays
+        db.execute("SELECT count(*) FROM articles").fetchone()
+        index.write("a0", 2)
+        index.write("a3")
+        index.ingest()
+        journal = index.file.with_name(index.file.name + "-wal")
+        main, written = index.file.read_bytes(), journal.read_bytes()
+    seen = set()
+    for cut in (0, 31, *random.Random(1).sample(range(len(written)), 10), len(written)):
+        index.file.write_bytes(main)
+        journal.write_bytes(written[:cut])
+        Store(index.file).close()
+        report = Verification()
+        with reading(index.file) as db:
+            check_truth(db, stamp_of(EMBEDDER), None, report)
+        assert report.clean, report.findings
+        seen.add(report.checked["articles"])
+    assert seen == {3, 4}  # some cuts took the last article, and some did not
+    index.file.write_bytes(main)
+    index.ingest()
+    assert index.answers(None, "a0", version=2)
+    assert index.answers(None, "a3")
+    index.write("a0")
+    return "the last articles may be missing until the next ingest"
 
 
 @fault("the index is damaged while a server reads it")

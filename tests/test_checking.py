@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from crash_rounds import text_of
 from fault_cases import Index, fast_product, wait_for
 
 import ingest
-from rag.assembly import verify_index
+from rag.assembly import run_ingest, verify_index
 from rag.checking import Verification
+from rag.store import Store
 
 
 @pytest.fixture(autouse=True)
@@ -152,3 +154,20 @@ def test_the_command_prints_what_is_off_and_its_exit_code_tells(
     index.file.unlink()
     assert ingest.main(command) == 2
     assert "there is no index" in capsys.readouterr().err
+
+
+def test_a_rebuild_that_is_cut_off_is_finished_by_the_next_ingest_from_all_its_folders(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a5.md").write_text(text_of("a5", 1), encoding="utf-8")
+    run_ingest(index.settings, [other])
+    write(index, "UPDATE meta SET value = replace(value, 'words', 'other') WHERE key = 'stamp'")  # begins with nothing
+    with monkeypatch.context() as cut:
+        cut.setattr(Store, "put", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            index.ingest(rebuild=True)
+    index.ingest()
+    assert index.answers(None, "a0", "a5")
+    assert not list(index.data.glob("rebuilding*"))
