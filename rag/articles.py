@@ -203,16 +203,22 @@ def _parts(found: list[Element], text: str, visible: str, title: str | None) -> 
     title = plain(title) if title else None
     heading: str | None = None
     index = 0
+    unasked = 0  # nothing is asked before this element: a section that begins there need not be read to its end again
     while index < len(found):
         element = found[index]
         index += 1
         if element.kind == "rule":
             heading = None
-        elif is_qa_heading(element.text) and (stop := _qa_end(found, index)) > index:
-            for pair in parse_pairs(text, visible, found[index].span.start, found[stop - 1].span.end):
-                yield _Part(pair, plain(pair.question.text + " " + pair.answer.text))
-            index = stop
-        elif _SECTION_LABEL.fullmatch(element.text) or not any(map(str.isalnum, element.text)):
+            continue
+        if index > unasked and is_qa_heading(element.text):
+            stop, asked = _qa_end(found, index)
+            if asked:
+                for pair in parse_pairs(text, visible, found[index].span.start, found[stop - 1].span.end):
+                    yield _Part(pair, plain(pair.question.text + " " + pair.answer.text))
+                index = stop
+                continue
+            unasked = stop
+        if _SECTION_LABEL.fullmatch(element.text) or not any(map(str.isalnum, element.text)):
             continue  # says nothing
         elif element.kind == "heading" or element.text == title:
             heading = brief(element.text.rstrip(" :："), MAX_TITLE)
@@ -221,8 +227,8 @@ def _parts(found: list[Element], text: str, visible: str, title: str | None) -> 
             yield _Part(Block(element.span, heading), element.text)
 
 
-def _qa_end(found: list[Element], start: int) -> int:
-    """The index after the last element of a Q&A section; ``start`` when nothing is asked there.
+def _qa_end(found: list[Element], start: int) -> tuple[int, bool]:
+    """The index after the last element of a Q&A section, and whether anything is asked there.
 
     It ends at a rule or at a heading that is no question itself.
     """
@@ -233,9 +239,9 @@ def _qa_end(found: list[Element], start: int) -> int:
         asks_here = asks(element.span.text) or is_answer(after)
         is_heading = element.kind == "heading" and element.span.text.lstrip().startswith("#")
         if (is_heading and not asks_here) or (element.kind == "rule" and not asks(after)):
-            return index if asked else start
+            return index, asked
         asked = asked or asks_here
-    return len(found) if asked else start
+    return len(found), asked
 
 
 def _langs(parts: list[_Part]) -> list[Lang]:

@@ -88,7 +88,11 @@ class ParseWarning:
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """One file, parsed. ``text`` is the whole file, decoded, with ``\\n`` line ends; offsets point into it."""
+    """One article, parsed. ``text`` is what its file says, with ``\\n`` line ends; offsets point into it.
+
+    Of Markdown and plain text that is the whole file, of other formats the text that was taken out of it. ``part`` is a
+    key within a file that holds several articles, and stays when others are added; "" where the file is the article.
+    """
 
     id: str
     file: str
@@ -101,11 +105,20 @@ class Article:
     description: str | None = None
     tags: tuple[str, ...] = ()
     warnings: tuple[ParseWarning, ...] = ()
+    part: str = ""
 
     @property
     def langs(self) -> tuple[Lang, ...]:
         """The languages of its sections, in order of appearance, each once."""
         return tuple(dict.fromkeys(section.lang for section in self.sections))
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What of a file that holds several articles is none, and why; the others of the file are read."""
+
+    part: str  # its key as an article's, or its place, such as "line 3"
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
