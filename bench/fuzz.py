@@ -23,7 +23,8 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from rag.articles import decode, parse_article
+from rag.articles import parse_article
+from rag.decoding import decode
 from rag.assembly import open_assistant, run_ingest
 from rag.chunking import chunk
 from rag.errors import ArticleError

@@ -123,10 +123,10 @@ class Library:
         return kept
 
     def _find(self, article_id: str) -> Known:
-        known = next((entry for entry in self._store.known() if entry.id == article_id), None)
-        if known is None:
+        found = self._store.known(article_id=article_id)
+        if not found:
             raise UnknownArticleError("there is no article with this id; GET /api/articles lists them")
-        return known
+        return found[0]
 
     def _uploads(self) -> Path:
         uploads = self._folder / UPLOADS
@@ -171,9 +171,11 @@ def _outcome(one: Refused | _Kept, results: Mapping[str, FileResult], ids: Mappi
     if isinstance(one, Refused):
         return Added(one.name, "failed", one.reason, one.limit, explain(one.reason, one.limit))
     result = results.get(str(one.path))
-    if result is not None and result.action in ("added", "updated", "unchanged"):
+    # What was there under another name is new to the uploads.
+    outcome = "added" if result is not None and result.action == "moved" else result.action if result else "failed"
+    if result is not None and outcome in ("added", "updated", "unchanged"):
         known = ids.get(str(one.path))
-        return Added(one.name, result.action, detail=result.detail, article_id=known, warnings=result.warnings)
+        return Added(one.name, outcome, detail=result.detail, article_id=known, warnings=result.warnings)
     if one.before is None:
         one.path.unlink(missing_ok=True)
     else:

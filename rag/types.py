@@ -120,6 +120,9 @@ class Unreadable:
     part: str  # its key as an article's, or its place, such as "line 3"
     reason: str
 
+    def __str__(self) -> str:
+        return f"{self.part}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class ArticleSummary:

@@ -18,7 +18,9 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
-from rag.articles import MAX_BYTES, SUFFIXES, decode, parse_article
+from rag.articles import MAX_BYTES, parse_article
+from rag.decoding import decode
+from rag.formats import SUFFIXES
 from rag.errors import ArticleError
 from rag.text import INVISIBLE
 

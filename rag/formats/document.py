@@ -9,14 +9,15 @@ from typing import Literal
 from rag.types import ParseWarning, Unreadable
 
 Field = Literal["title", "url", "author", "date", "description", "tags"]
+JsonFields = Mapping[str, str]  # a field's name, "text" or "id" -> where it is in an object, e.g. "body.raw"
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """An article before it is parsed. ``text`` is Markdown or plain text with ``\\n`` line ends.
 
-    ``fields`` are as their writer wrote them: neither links nor dates are checked yet. ``part`` is its key within a file
-    that holds several, "" where the file is the article.
+    ``fields`` are as their writer wrote them: neither links nor dates are checked yet. ``part`` is its key within a
+    file that holds several, "" where the file is the article.
     """
 
     text: str

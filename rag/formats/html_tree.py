@@ -17,12 +17,13 @@ _DECLARED_WITHIN = 4096  # bytes; browsers look at the first 1024
 MAX_DEPTH = 200
 _UNSHOWN = (
     "//*[self::script or self::style or self::template or self::noscript or self::iframe or self::svg or "
-    "self::object or self::canvas or @hidden or contains(translate(@style, ' DISPLAYNOE', 'displaynoe'), 'display:none')"
-    " or contains(translate(@style, ' VISBLTYHDEN', 'visbltyhden'), 'visibility:hidden')]"
+    "self::object or self::canvas or @hidden or "
+    "contains(translate(@style, ' DISPLAYNOE', 'displaynoe'), 'display:none') or "
+    "contains(translate(@style, ' VISBLTYHDEN', 'visbltyhden'), 'visibility:hidden')]"
 )
-_BLOCKS = frozenset(
-    "address article aside blockquote body center dd details div dl dt fieldset figcaption figure footer form h1 h2 h3 "
-    "h4 h5 h6 header hr html li main nav ol p pre section summary table tbody tfoot thead tr ul".split()
+_BLOCKS = re.compile(
+    "address|article|aside|blockquote|body|center|dd|details|div|dl|dt|fieldset|figcaption|figure|footer|form|h[1-6r]|"
+    "header|html|main|nav|ol|p|pre|section|summary|table|tbody|tfoot|thead|ul"
 )
 _HEADING = re.compile(r"h([1-6])")
 _SPACES = re.compile(r"\s+")
@@ -31,7 +32,7 @@ _SPACES = re.compile(r"\s+")
 def declared_encoding(data: bytes) -> str | None:
     """The encoding that the head of an HTML or XML file names.
 
-    >>> declared_encoding(b"<html><meta charset=gbk>"), declared_encoding(b"<?xml version='1.0' encoding='Big5'?><rss/>")
+    >>> declared_encoding(b"<html><meta charset=gbk>"), declared_encoding(b"<?xml version='1.0' encoding='Big5'?>")
     ('gbk', 'Big5')
     """
     head = data[:_DECLARED_WITHIN]
@@ -47,7 +48,9 @@ def parse_html(text: str) -> html.HtmlElement:
     """
     parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
     try:
-        tree = html.document_fromstring(XML_DECLARATION.sub("", text, count=1).encode("utf-8", "replace"), parser=parser)
+        tree = html.document_fromstring(
+            XML_DECLARATION.sub("", text, count=1).encode("utf-8", "replace"), parser=parser
+        )
     except (etree.ParserError, etree.XMLSyntaxError, AssertionError) as error:
         raise ArticleError("has no text") from error
     for element in tree.xpath(_UNSHOWN):
@@ -118,7 +121,7 @@ def _before(tag: str) -> Iterator[str]:
         yield "\n"
     elif tag in ("td", "th"):
         yield " | "
-    elif tag in _BLOCKS:
+    elif _BLOCKS.fullmatch(tag):
         yield "\n\n"
 
 
@@ -127,7 +130,7 @@ def _after(tag: str) -> Iterator[str]:
         yield "**"
     elif tag in ("li", "tr"):
         yield "\n"
-    elif tag in _BLOCKS:
+    elif _BLOCKS.fullmatch(tag):
         yield "\n\n"
 
 

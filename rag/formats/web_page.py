@@ -14,7 +14,9 @@ from rag.formats.document import Document, filled
 from rag.formats.html_tree import declared_encoding, parse_html, text_of
 
 # Dates in the text or the address are guesses: only what the markup says is believed.
-MAX_ELEMENTS = 50_000  # telling the main text takes a minute from there on; a page so long is a book, with little around it
+MAX_ELEMENTS = (
+    50_000  # telling the main text takes a minute from there on; a page so long is a book, with little around it
+)
 _DATES = {"extensive_search": False, "original_date": True}
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it logs as errors what we answer with a reason
 
