@@ -117,7 +117,8 @@ def _parsed(one: Document, file: str, make_id: Callable[[str], str], taken: set[
     try:
         if len(one.text) > MAX_BYTES // 4 and len(one.text.encode("utf-8", "replace")) > MAX_BYTES:
             raise ArticleError(f"is larger than the {MAX_BYTES // 2**20} MB an article may have; divide it")
-        return parse_article(one.text, make_id(part), file, part=part, fields=one.fields, warnings=one.warnings)
+        text = one.text.replace("\x00", "")  # written as an escape; a file that holds one as it is, is none of text
+        return parse_article(text, make_id(part), file, part=part, fields=one.fields, warnings=one.warnings)
     except ArticleError as error:
         if not part:
             raise

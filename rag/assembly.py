@@ -314,7 +314,7 @@ def run_ingest(
             store.check_stamp(stamp_of(embedder))
             # Before anything is written: a running server may refine it at once, and that must stay.
             refiner = None if dry_run else _refiner(settings, store, open_encoder(settings))
-            ingestor = Ingestor(store, embedder, include_qa=include_qa, anew=rebuild)
+            ingestor = Ingestor(store, embedder, include_qa=include_qa, anew=rebuild, json_fields=settings.json_places)
             report = ingestor.run(paths, dry_run=dry_run, progress=progress)
             if not dry_run:
                 _derive(settings, store, embedder, progress)
@@ -328,16 +328,17 @@ def run_ingest(
 
 
 def _library(settings: Settings, store: Store, embedder: Embedder, dense: DenseIndex) -> Library:
-    limits = UploadLimits(settings.max_upload_mb * 2**20, settings.max_upload_files)
-    writing = _writing_beside(store, embedder, dense, settings.data_dir / INGEST_LOCK)
+    limits = UploadLimits(settings.max_upload_mb * 2**20, settings.max_upload_files, settings.json_places)
+    ingestor = Ingestor(store, embedder, json_fields=settings.json_places)
+    writing = _writing_beside(ingestor, dense, settings.data_dir / INGEST_LOCK)
     return Library(settings.articles, settings.data_dir / REMOVED, store, writing, limits=limits)
 
 
-def _writing_beside(store: Store, embedder: Embedder, dense: DenseIndex, lock_file: Path) -> Writing:
+def _writing_beside(ingestor: Ingestor, dense: DenseIndex, lock_file: Path) -> Writing:
     """Ingesting within a running server, whose own threads then read the passages a second time."""
 
     def run(paths: Sequence[Path], *, progress: Step | None = None) -> IngestReport:
-        report = Ingestor(store, embedder).run(paths, progress=progress)
+        report = ingestor.run(paths, progress=progress)
         try:
             dense.sync()  # now, rather than when the thread that follows comes by
         except DenseIndexError as error:

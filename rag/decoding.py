@@ -146,17 +146,17 @@ def fit(text: str, *, all_of_it: bool = False) -> float:
     """
     fits = seen = at = 0
     for run in _NOT_ASCII.finditer(text):
-        characters = run.group()
+        characters = text[run.start() : min(run.end(), run.start() + SAMPLE)]
         seen += len(characters)
         fits += sum(c in _common() or bool(_CHINESE_MARK.match(c)) for c in characters)
         # Umlauts and marks stand alone or in twos; the bytes of Chinese text seen as such stand in rows.
         western = [c for c in characters if _WESTERN.match(c) and not _CHINESE_MARK.match(c)]
         fits += len(western) if len(western) < 3 else 0
-        at = run.end()
-        if seen > SAMPLE:
+        at = run.start() + len(characters)
+        if seen >= SAMPLE:
             break
     if all_of_it:
-        ascii_characters = at - seen if seen > SAMPLE else len(text) - seen
+        ascii_characters = at - seen if seen >= SAMPLE else len(text) - seen
         fits, seen = fits + ascii_characters, seen + ascii_characters
     return fits / seen if seen else 1.0
 

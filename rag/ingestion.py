@@ -18,6 +18,7 @@ from rag.chunking import VERSION
 from rag.embedding import Embedder
 from rag.errors import ArticleError
 from rag.formats import READERS
+from rag.formats.document import JsonFields
 from rag.indexing import Indexer
 from rag.planning import make_plan
 from rag.store import SCHEMA_VERSION, KnownFile, Store
@@ -81,14 +82,24 @@ FORGOTTEN_AT_ONCE = 100  # removed files a transaction: nobody who reads or writ
 class Ingestor:
     """Brings the truth in line with files, folders and patterns.
 
-    With ``anew`` all is read and embedded again, each article in place of what is there.
+    With ``anew`` all is read and embedded again, each article in place of what is there. ``json_fields`` says where in
+    JSON the fields of an article are.
     """
 
-    def __init__(self, store: Store, embedder: Embedder, *, include_qa: bool = True, anew: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        embedder: Embedder,
+        *,
+        include_qa: bool = True,
+        anew: bool = False,
+        json_fields: JsonFields | None = None,
+    ) -> None:
         self._store = store
         # An evaluation's index must not hold the answers.
         self._indexer = Indexer(store, embedder, stamp_of(embedder), include_qa=include_qa, anew=anew)
         self._anew = anew
+        self._json_fields = json_fields
 
     def run(self, paths: Sequence[Path], *, dry_run: bool = False, progress: Step | None = None) -> IngestReport:
         """Index what is new or changed under these paths and remove what is gone from there.
@@ -147,7 +158,7 @@ class Ingestor:
         read: list[Article] = []
         unread: list[Unreadable] = []
         try:
-            for one in read_articles(path, Path(now.root)):
+            for one in read_articles(path, Path(now.root), self._json_fields):
                 if isinstance(one, Unreadable):
                     unread.append(one)
                     continue

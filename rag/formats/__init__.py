@@ -13,8 +13,9 @@ from rag.formats.pdf import read_pdf
 from rag.formats.web_page import read_page
 from rag.types import Unreadable
 
+TEXT_SUFFIXES = (".md", ".markdown", ".txt")
 _READERS: dict[str, Reader] = {
-    **dict.fromkeys((".md", ".markdown", ".txt"), read_text),
+    **dict.fromkeys(TEXT_SUFFIXES, read_text),
     **dict.fromkeys((".html", ".htm", ".xhtml"), read_page),
     **dict.fromkeys((".rss", ".atom", ".xml"), read_feed),
     ".pdf": read_pdf,

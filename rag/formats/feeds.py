@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from datetime import date
 from email.utils import parsedate_to_datetime
 from io import BytesIO
 from typing import Any
-
-import feedparser
 
 from rag.decoding import decode
 from rag.errors import ArticleError
@@ -34,6 +33,9 @@ def read_feed(data: bytes) -> Iterator[Document | Unreadable]:
         raise ArticleError("is XML, but no RSS or Atom feed; save it as HTML or text")
     if _OWN_ENTITY.search(text):  # they could fill the memory, and no feed needs them
         raise ArticleError("defines entities of its own (<!ENTITY), which are not taken; save the feed without")
+    # Imported here alone: it takes a quarter of a second, which a start without a feed to read should not.
+    import feedparser  # noqa: PLC0415
+
     # As a stream: a string could be taken for an address or a path, and be opened.
     found = feedparser.parse(BytesIO(XML_DECLARATION.sub("", text, count=1).encode()), sanitize_html=True)
     if not found.entries:
@@ -64,9 +66,10 @@ def _document(entry: Any, number: int, feed: Any, warnings: tuple[ParseWarning, 
 
 
 def _text(piece: Any) -> str:
-    if piece.get("type") == "text/plain":
-        return str(piece["value"]).strip()
-    return html_to_text(piece["value"])
+    value = str(piece["value"])
+    if piece.get("type") == "text/plain" or "<" not in value:  # most feeds call all of it HTML
+        return html.unescape(value).strip()
+    return html_to_text(value)
 
 
 def _day(entry: Any) -> str | None:

@@ -101,10 +101,7 @@ def _label(value: object) -> str | None:
 def _without_running_heads(pages: Sequence[list[str]]) -> list[list[str]]:
     """The lines of each page without those that stand at the top or the bottom of most, whatever their number says."""
     lines = [[line.strip() for line in page] for page in pages]
-    while_full = [[line for line in page if line] for page in lines]
-    at_rim = Counter(
-        shape for page in while_full for shape in {_shape(line) for line in (*page[:_HEAD_LINES], *page[-_HEAD_LINES:])}
-    )
+    at_rim = Counter(shape for page in lines for shape in {_shape(page[i]) for i in _rim(page)})
     running = {shape for shape, count in at_rim.items() if count > max(2, len(pages) / 2)}
     return [_trimmed(page, running) for page in lines]
 
@@ -113,9 +110,15 @@ def _shape(line: str) -> str:
     return _DIGITS.sub("0", line)
 
 
-def _trimmed(page: list[str], running: set[str]) -> list[str]:
+def _rim(page: list[str]) -> set[int]:
+    """Where the first and the last lines of a page are."""
     filled_at = [i for i, line in enumerate(page) if line]
-    rim = {*filled_at[:_HEAD_LINES], *filled_at[-_HEAD_LINES:]}
+    count = min(_HEAD_LINES, len(filled_at) // 3)
+    return {*filled_at[:count], *filled_at[len(filled_at) - count :]}
+
+
+def _trimmed(page: list[str], running: set[str]) -> list[str]:
+    rim = _rim(page)
     return [line for i, line in enumerate(page) if not (i in rim and _shape(line) in running)]
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import trafilatura
 from lxml import html
 
 from rag.decoding import decode
 from rag.errors import ArticleError
 from rag.formats.document import Document, filled
 from rag.formats.html_tree import declared_encoding, parse_html, text_of
+
+if TYPE_CHECKING:
+    from trafilatura.settings import Document as Extracted
 
 # Dates in the text or the address are guesses: only what the markup says is believed.
 MAX_ELEMENTS = (
@@ -57,8 +60,11 @@ def html_to_text(piece: str) -> str:
         return ""
 
 
-def _extract(tree: html.HtmlElement) -> trafilatura.settings.Document | None:
-    found = trafilatura.bare_extraction(
+def _extract(tree: html.HtmlElement) -> Extracted | None:
+    # Imported here alone: it takes a third of a second, which a start without a page to read should not.
+    from trafilatura import bare_extraction  # noqa: PLC0415
+
+    found = bare_extraction(
         tree,
         favor_precision=True,
         include_comments=False,
@@ -66,4 +72,4 @@ def _extract(tree: html.HtmlElement) -> trafilatura.settings.Document | None:
         with_metadata=True,
         date_extraction_params=dict(_DATES),
     )
-    return found if isinstance(found, trafilatura.settings.Document) else None
+    return None if isinstance(found, dict) else found
