@@ -23,9 +23,10 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from rag.articles import decode, parse_article
+from rag.articles import parse_article
 from rag.assembly import open_assistant, run_ingest
 from rag.chunking import chunk
+from rag.decoding import decode
 from rag.errors import ArticleError
 from rag.settings import load_settings
 from rag.uploads import Incoming, UploadLimits, unpack

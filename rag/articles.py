@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
-from charset_normalizer import from_bytes
-
 from rag.errors import ArticleError
+from rag.formats import documents
+from rag.formats.document import Document, Field, JsonFields
 from rag.links import checked_url, find_source_lines
-from rag.markup import Element, blank_out, elements, heading_text, without_comments
+from rag.markup import blank_out, elements, heading_text, without_comments
 from rag.metadata import FrontMatter, parse_date, parse_tags, read_front_matter
-from rag.qa import asks, is_answer, is_qa_heading, parse_pairs
-from rag.text import INVISIBLE, brief, identify, plain
-from rag.types import LANGS, Article, Block, Lang, OfferedQuestion, ParseWarning, QAPair, Section, Span
+from rag.sections import sections_of
+from rag.text import INVISIBLE, brief, plain
+from rag.types import Article, OfferedQuestion, ParseWarning, Section, Unreadable
 
-SUFFIXES = (".md", ".markdown", ".txt")
-READERS = "1"  # raise it when more files can be read: those that failed are then tried again
-MAX_BYTES = 10 * 1024 * 1024  # an article is prose; larger files are something else
-# Encodings that zh, en and de files come in, beside UTF-8. Left free, the detector takes short German texts for
-# UTF-16, but that has zero bytes at every space and line end, and the others have none.
-ENCODINGS = ["gb18030", "big5", "cp1252"]
-WIDE_ENCODINGS = ["utf_16", "utf_16_le", "utf_16_be"]
+MAX_BYTES = 10 * 1024 * 1024  # of an article's text: the longest novels have half of it
+MAX_FILE_BYTES = 50 * 1024 * 1024  # of a file: pages with their pictures, feeds and lists of many articles
+MAX_TOLD = 20  # parts that can't be read, told one by one
 MAX_TITLE, MAX_AUTHOR, MAX_DESCRIPTION, MAX_TAG = 300, 120, 1000, 80  # characters: these are labels, not text
 MAX_TAGS = 50
-MIN_RUN = {"zh": 60, "en": 160, "de": 160}  # a shorter foreign run is a quotation, not a section
+MAX_BEGINNING = 80  # characters of a text that stand for its title
 
 URL_KEYS = (
     "url",
@@ -44,21 +38,6 @@ URL_KEYS = (
     "quelle",
 )
 
-_SECTION_LABEL = re.compile(
-    r"(?:摘要|概要|总结|正文|简介|summary|abstract|introduction|zusammenfassung|einleitung)\s*[:：]?", re.IGNORECASE
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A part of a file that can't be read, and why."""
-
-    part: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.part}: {self.reason}"
-
 
 def article_id(file: Path, root: Path, part: str = "") -> str:
     """The id of an article: from its file's name below the folder, so that it is the same on every machine, and from
@@ -68,63 +47,96 @@ def article_id(file: Path, root: Path, part: str = "") -> str:
 
 
 def read_article(path: Path, root: Path) -> Article:
-    """Read and parse one file.
+    """Read and parse a file that holds one article.
 
     Raises:
-        ArticleError: it cannot be opened, is too large, empty, binary, in an unknown encoding, or without text.
+        ArticleError: it can't be read, or holds several.
+    """
+    found = list(islice((one for one in read_articles(path, root) if isinstance(one, Article)), 2))
+    if len(found) > 1:
+        raise ArticleError("holds several articles")
+    return found[0]
+
+
+def read_articles(path: Path, root: Path, json_fields: JsonFields | None = None) -> Iterator[Article | Unreadable]:
+    """Read and parse all that is in one file, in order; what of it can't be read comes with the reason.
+
+    ``json_fields`` says where in JSON the fields of an article are.
+
+    Raises:
+        ArticleError: nothing in it can be read: it can't be opened, is too large, empty, binary, in an unknown
+            encoding, broken, or without text.
     """
     try:
         if path.exists() and not path.is_file():  # a pipe or a device would never end
             raise ArticleError("is not a regular file")
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ArticleError(f"cannot be read: {error.strerror}") from error
-    if len(data) > MAX_BYTES:
-        raise ArticleError(f"is larger than the {MAX_BYTES // 2**20} MB an article may have")
-    text, warning = decode(data)
     # A name in another encoding than the system's comes with surrogates, which no database or page takes.
     name = path.relative_to(root).as_posix().encode("utf-8", "replace").decode()
     name = re.sub(r"[^\S ]", " ", INVISIBLE.sub("", name))  # one with line ends or direction marks is shown without
-    return parse_article(text, article_id(path, root), name, warnings=(warning,) if warning else ())
+    yield from parse_file(data, name, lambda part: article_id(path, root, part), json_fields)
 
 
-def read_articles(path: Path, root: Path) -> Iterator[Article | Unreadable]:
-    """Read and parse all that is in one file, in order; what of it can't be read comes with the reason.
+def parse_file(
+    data: bytes, file: str, make_id: Callable[[str], str], json_fields: JsonFields | None = None
+) -> Iterator[Article | Unreadable]:
+    """Parse all that is in the bytes of a file, whose format its name says; ``make_id`` makes ids of parts.
 
     Raises:
-        ArticleError: nothing in it can be read.
+        ArticleError: nothing in it can be read. Where something can, nothing is raised.
     """
-    yield read_article(path, root)
+    if len(data) > MAX_FILE_BYTES:
+        raise ArticleError(f"is larger than the {MAX_FILE_BYTES // 2**20} MB a file may have")
+    taken: set[str] = set()
+    found, unread, first = 0, 0, None
+    for one in documents(data, file, json_fields):
+        parsed = _parsed(one, file, make_id, taken) if isinstance(one, Document) else one
+        if isinstance(parsed, Article):
+            found += 1
+        else:
+            unread += 1
+            first = first or parsed
+            if unread > MAX_TOLD:
+                continue
+        yield parsed
+    if not found:
+        raise ArticleError(str(first) if first else "holds no article")
+    if unread > MAX_TOLD:
+        yield Unreadable("and", f"{unread - MAX_TOLD} more that can't be read")
 
 
-def decode(data: bytes) -> tuple[str, ParseWarning | None]:
-    """The text of a file with ``\\n`` line ends and without a byte-order mark, and a warning if it was guessed.
-
-    >>> decode("\\ufeffStraße\\r\\n".encode())
-    ('Straße\\n', None)
-    """
-    text, warning = _utf8(data), None
-    if text is None:
-        guess = from_bytes(data, cp_isolation=WIDE_ENCODINGS if b"\x00" in data else ENCODINGS).best()
-        if guess is None:
-            raise ArticleError("has an encoding that can't be told; save it as UTF-8")
-        text, warning = str(guess).removeprefix("\ufeff"), ParseWarning("encoding", guess.encoding)
-    if "\x00" in text:
-        raise ArticleError("is not a text file (it holds NUL characters)")
-    return text.replace("\r\n", "\n").replace("\r", "\n"), warning
-
-
-def _utf8(data: bytes) -> str | None:
-    """The text if it is UTF-8. English in UTF-16 would pass for it; every other byte of that is zero."""
+def _parsed(one: Document, file: str, make_id: Callable[[str], str], taken: set[str]) -> Article | Unreadable:
+    part, number = one.part, 1
+    while part in taken:  # a feed may list the same entry twice
+        number += 1
+        part = f"{one.part} ({number})"
+    taken.add(part)
     try:
-        return data.decode("utf-8-sig") if 4 * data.count(b"\x00") < max(1, len(data)) else None
-    except UnicodeDecodeError:
-        return None
+        if len(one.text) > MAX_BYTES // 4 and len(one.text.encode("utf-8", "replace")) > MAX_BYTES:
+            raise ArticleError(f"is larger than the {MAX_BYTES // 2**20} MB an article may have; divide it")
+        text = one.text.replace("\x00", "")  # written as an escape; a file that holds one as it is, is none of text
+        return parse_article(text, make_id(part), file, part=part, fields=one.fields, warnings=one.warnings)
+    except ArticleError as error:
+        if not part:
+            raise
+        return Unreadable(part, str(error))
 
 
-def parse_article(text: str, article_id: str, file: str, *, warnings: tuple[ParseWarning, ...] = ()) -> Article:
+def parse_article(
+    text: str,
+    article_id: str,
+    file: str,
+    *,
+    part: str = "",
+    fields: Mapping[Field, list[str]] | None = None,
+    warnings: tuple[ParseWarning, ...] = (),
+) -> Article:
     """Parse the text of one article; all offsets point into ``text``.
+
+    ``fields`` are what its file says of it beside the text; they come before those of its front matter.
 
     Raises:
         ArticleError: there is no text in it to index, or characters that are none.
@@ -134,6 +146,8 @@ def parse_article(text: str, article_id: str, file: str, *, warnings: tuple[Pars
     except UnicodeEncodeError as error:
         raise ArticleError("holds characters that are no text (half of a surrogate pair)") from error
     meta = read_front_matter(text)
+    for name, values in (fields or {}).items():
+        meta.fields[name] = [*values, *meta.fields.get(name, [])]
     visible = without_comments("\n" * meta.body_start + text[meta.body_start :])
     source_lines = find_source_lines(visible, meta.body_start)
     links = [*meta.all(*URL_KEYS), *(line.url for line in source_lines)]
@@ -141,14 +155,14 @@ def parse_article(text: str, article_id: str, file: str, *, warnings: tuple[Pars
     visible = blank_out(visible, sorted((line.start, line.end) for line in source_lines))
     title = meta.first("title", "titel", "标题", "headline")
     found = elements(text, visible)
-    sections = _sections(list(_parts(found, text, visible, title)))
+    sections = sections_of(found, text, visible, title)
     if not sections:
         raise ArticleError("has no text")
     headings = (heading_text(heading.text) for section in sections for heading in section.headings)
     return Article(
         id=article_id,
         file=file,
-        title=brief((title and plain(title)) or next(headings, None) or Path(file).stem, MAX_TITLE),
+        title=brief((title and plain(title)) or next(headings, None) or _name(file, part, sections), MAX_TITLE),
         text=text,
         sections=sections,
         url=url,
@@ -157,6 +171,7 @@ def parse_article(text: str, article_id: str, file: str, *, warnings: tuple[Pars
         description=_label(meta.first("description", "beschreibung", "描述", "summary", "excerpt"), MAX_DESCRIPTION),
         tags=_tags(meta.all("tag", "tags", "category", "categories", "keywords", "标签", "schlagworte")),
         warnings=warnings + meta.warnings,
+        part=part,
     )
 
 
@@ -174,6 +189,12 @@ def offered_questions(text: str) -> tuple[OfferedQuestion, ...]:
     return tuple(OfferedQuestion(question, lang) for question, lang in dict.fromkeys(asked) if question)
 
 
+def _name(file: str, part: str, sections: tuple[Section, ...]) -> str:
+    """What an article without a title is called: as its file, or as it begins where the file holds others, too."""
+    begins = next((block.span.text for section in sections for block in section.blocks), None)
+    return brief(plain(begins), MAX_BEGINNING) if part and begins else Path(file).stem
+
+
 def _author(meta: FrontMatter) -> str | None:
     values = meta.all("author", "authors", "autor", "作者", "outlet", "publisher", "source", "quelle")
     return _label(next((value for value in values if "://" not in value), None), MAX_AUTHOR)
@@ -185,99 +206,3 @@ def _label(value: str | None, most: int) -> str | None:
 
 def _tags(values: list[str]) -> tuple[str, ...]:
     return parse_tags(brief(value, MAX_TAGS * MAX_TAG) for value in values)[:MAX_TAGS]
-
-
-# --- Sections ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A piece of the article in reading order, before it is sorted into language sections."""
-
-    item: Block | QAPair | Span  # a Span is a heading
-    sample: str  # plain text to tell the language from
-
-
-def _sections(parts: list[_Part]) -> tuple[Section, ...]:
-    langs = _langs(parts)
-    sections = []
-    for lang in dict.fromkeys(langs):
-        items = [part.item for part, own in zip(parts, langs, strict=True) if own == lang]
-        blocks = tuple(item for item in items if isinstance(item, Block))
-        pairs = tuple(item for item in items if isinstance(item, QAPair))
-        headings = tuple(item for item in items if isinstance(item, Span))
-        if blocks or pairs:
-            sections.append(Section(lang, headings, blocks, pairs))
-    return tuple(sections)
-
-
-def _parts(found: list[Element], text: str, visible: str, title: str | None) -> Iterator[_Part]:
-    title = plain(title) if title else None
-    heading: str | None = None
-    index = 0
-    while index < len(found):
-        element = found[index]
-        index += 1
-        if element.kind == "rule":
-            heading = None
-        elif is_qa_heading(element.text) and (stop := _qa_end(found, index)) > index:
-            for pair in parse_pairs(text, visible, found[index].span.start, found[stop - 1].span.end):
-                yield _Part(pair, plain(pair.question.text + " " + pair.answer.text))
-            index = stop
-        elif _SECTION_LABEL.fullmatch(element.text) or not any(map(str.isalnum, element.text)):
-            continue  # says nothing
-        elif element.kind == "heading" or element.text == title:
-            heading = brief(element.text.rstrip(" :："), MAX_TITLE)
-            yield _Part(element.span, element.text)
-        else:
-            yield _Part(Block(element.span, heading), element.text)
-
-
-def _qa_end(found: list[Element], start: int) -> int:
-    """The index after the last element of a Q&A section; ``start`` when nothing is asked there.
-
-    It ends at a rule or at a heading that is no question itself.
-    """
-    asked = False
-    for index in range(start, len(found)):
-        element = found[index]
-        after = found[index + 1].span.text if index + 1 < len(found) else ""
-        asks_here = asks(element.span.text) or is_answer(after)
-        is_heading = element.kind == "heading" and element.span.text.lstrip().startswith("#")
-        if (is_heading and not asks_here) or (element.kind == "rule" and not asks(after)):
-            return index if asked else start
-        asked = asked or asks_here
-    return len(found) if asked else start
-
-
-def _langs(parts: list[_Part]) -> list[Lang]:
-    """One language a part: short foreign runs are quotations and follow their surroundings."""
-    told, main = _told(parts)
-    langs: list[Lang] = []
-    for lang, run in groupby(zip(told, parts, strict=True), key=itemgetter(0)):
-        sizes = [len(part.sample) for _, part in run]
-        is_section = lang == main or sum(sizes) >= MIN_RUN[lang]
-        langs += [lang if is_section else langs[-1] if langs else main] * len(sizes)
-    return langs
-
-
-def _told(parts: list[_Part]) -> tuple[list[Lang], Lang]:
-    """The language of each part as far as it can be told, and the article's main one.
-
-    What is too short to tell is as what it follows; a heading is as what it is over.
-    """
-    texts = [part.sample for part in parts if not isinstance(part.item, Span)]
-    guesses = [identify(text) for text in texts]
-    weight = dict.fromkeys(LANGS, 0.0)
-    for text, (lang, sure) in zip(texts, guesses, strict=True):
-        weight[lang] += len(text) * sure * (3 if lang == "zh" else 1)
-    main = max(weight, key=lambda lang: weight[lang])
-    told: list[Lang] = []
-    for text, (lang, sure) in zip(texts, guesses, strict=True):
-        is_sure = lang == "zh" or (sure > 0.9 and len(text) > 20)
-        told.append(lang if is_sure else told[-1] if told else main)
-    backwards: list[Lang] = []
-    for part in reversed(parts):
-        over = backwards[-1] if backwards else told[-1] if told else main
-        backwards.append(over if isinstance(part.item, Span) else told.pop())
-    return backwards[::-1], main

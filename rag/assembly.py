@@ -321,7 +321,7 @@ def run_ingest(
             store.check_stamp(stamp_of(embedder))
             # Before anything is written: a running server may refine it at once, and that must stay.
             refiner = None if dry_run else _refiner(settings, store, open_encoder(settings))
-            ingestor = Ingestor(store, embedder, include_qa=include_qa, anew=rebuild)
+            ingestor = Ingestor(store, embedder, include_qa=include_qa, anew=rebuild, json_fields=settings.json_places)
             report = ingestor.run(paths, dry_run=dry_run, progress=progress)
             if not dry_run:
                 _note(store, report)
@@ -361,7 +361,7 @@ def verify_index(settings: Settings, paths: Sequence[Path], progress: Step | Non
     lock = OwnerLock(settings.data_dir / "owner.lock")
     try:
         with reading(path) as db:
-            check_truth(db, stamp_of(embedder), paths, report, progress)
+            check_truth(db, stamp_of(embedder), paths, report, progress, settings.json_places)
             if not report.off.keys() & {"file", "stamp"}:
                 lock.acquire("verify its dense index")
                 _verify_dense(settings, embedder, db, report, progress)
@@ -394,16 +394,17 @@ def _verify_dense(
 
 
 def _library(settings: Settings, store: Store, embedder: Embedder, dense: DenseIndex) -> Library:
-    limits = UploadLimits(settings.max_upload_mb * 2**20, settings.max_upload_files)
-    writing = _writing_beside(store, embedder, dense, settings.data_dir / INGEST_LOCK)
+    limits = UploadLimits(settings.max_upload_mb * 2**20, settings.max_upload_files, settings.json_places)
+    ingestor = Ingestor(store, embedder, json_fields=settings.json_places)
+    writing = _writing_beside(ingestor, store, dense, settings.data_dir / INGEST_LOCK)
     return Library(settings.articles, settings.data_dir / REMOVED, store, writing, limits=limits)
 
 
-def _writing_beside(store: Store, embedder: Embedder, dense: DenseIndex, lock_file: Path) -> Writing:
+def _writing_beside(ingestor: Ingestor, store: Store, dense: DenseIndex, lock_file: Path) -> Writing:
     """Ingesting within a running server, whose own threads then read the passages a second time."""
 
     def run(paths: Sequence[Path], *, progress: Step | None = None) -> IngestReport:
-        report = Ingestor(store, embedder).run(paths, progress=progress)
+        report = ingestor.run(paths, progress=progress)
         _note(store, report)
         try:
             dense.sync()  # now, rather than when the thread that follows comes by

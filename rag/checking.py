@@ -16,17 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from rag.articles import Unreadable, read_articles
+from rag.articles import read_articles
+from rag.changes import decode, encode
 from rag.chunking import passage_id
 from rag.embedding import Matrix
 from rag.errors import ArticleError, DamagedError
+from rag.formats.document import JsonFields
 from rag.indexing import digest_of
 from rag.ingestion import file_hash
 from rag.planning import make_plan
 from rag.sqlite import Connection, connect
 from rag.store import KnownFile
 from rag.text import tokens
-from rag.types import Passage
+from rag.types import Passage, Unreadable
 from rag.units import units_of
 
 EXAMPLES = 20  # findings of a kind that are told one by one; of the rest, their number
@@ -94,9 +96,10 @@ def check_truth(
     paths: Sequence[Path] | None,
     report: Verification,
     progress: Step | None = None,
+    json_fields: JsonFields | None = None,
 ) -> None:
     """Fill a report with all that is off in the truth; ``stamp`` is what an index made today would have. Without
-    ``paths`` it is not held against the files."""
+    ``paths`` it is not held against the files; ``json_fields`` is how JSON among these is read."""
     try:
         row = db.execute("SELECT value FROM meta WHERE key = 'stamp'").fetchone()
         made = json.loads(row["value"]) if row else dict(stamp)
@@ -107,7 +110,7 @@ def check_truth(
         report.add(check_structure(db))
         report.add(check_articles(db, report, progress))
         if paths is not None:
-            report.add(check_files(db, paths, report, progress))
+            report.add(check_files(db, paths, report, progress, json_fields))
     except DamagedError as error:
         report.add([Finding("file", str(db.path), str(error), REBUILD)])
 
@@ -122,11 +125,16 @@ def check_structure(db: Connection) -> Iterator[Finding]:
     pairs = {
         "a row of the lexical index without a passage": "SELECT rowid FROM lexical EXCEPT SELECT key FROM passages",
         "a passage that is not in the lexical index": "SELECT key FROM passages EXCEPT SELECT rowid FROM lexical",
+        "a passage without codes of its vectors": "SELECT key FROM passages EXCEPT SELECT key FROM codes",
+        "codes of a passage that is gone": "SELECT key FROM codes EXCEPT SELECT key FROM passages",
         "an article of no file": "SELECT id FROM articles WHERE path NOT IN (SELECT path FROM files)",
     }
     for what, sql in pairs.items():
         for (key,) in db.execute(sql):
             yield Finding("orphan", str(key), what, REBUILD)
+    counted = "SELECT lang, count(*), sum(length), count(refined) FROM passages GROUP BY lang"
+    for (lang,) in db.execute(f"SELECT lang FROM ({counted} EXCEPT SELECT * FROM totals)"):
+        yield Finding("totals", lang, "its passages are not as many as is kept", REBUILD)
     if _sum_of_rows(db) != _sum_of_index(db):
         yield Finding("lexical", str(db.path), "the lexical index holds other words than its rows", REBUILD)
 
@@ -142,7 +150,10 @@ def check_articles(db: Connection, report: Verification, progress: Step | None =
             progress("articles", done, number)
         report.checked["articles"] += 1
         seen: Counter[tuple[str, str]] = Counter()
-        sql = "SELECT p.*, l.tokens FROM passages p LEFT JOIN lexical l ON l.rowid = p.key WHERE article_id = ?"
+        sql = (
+            "SELECT p.*, l.tokens, c.embedder AS code, c.fine AS fine_code FROM passages p "
+            "LEFT JOIN lexical l ON l.rowid = p.key LEFT JOIN codes c ON c.key = p.key WHERE article_id = ?"
+        )
         for passage in db.execute(sql + " ORDER BY p.key", (article["id"],)):
             report.checked["passages"] += 1
             where = f"{article['path']}, passage {passage['passage_id']}"
@@ -154,7 +165,11 @@ def check_articles(db: Connection, report: Verification, progress: Step | None =
 
 
 def check_files(
-    db: Connection, paths: Sequence[Path], report: Verification, progress: Step | None = None
+    db: Connection,
+    paths: Sequence[Path],
+    report: Verification,
+    progress: Step | None = None,
+    json_fields: JsonFields | None = None,
 ) -> Iterator[Finding]:
     """The manifest against the files as they are today, and the articles of each against what it reads as."""
     known = [KnownFile(*row) for row in db.execute("SELECT * FROM files ORDER BY path")]
@@ -165,7 +180,8 @@ def check_files(
         if file.failure is not None:
             report.notes.append(f"{file.path} did not go in: {file.failure}")
         else:
-            yield from (Finding(BEHIND, file.path, what, f"python ingest.py {file.path}") for what in _off(db, file))
+            off = _off(db, file, json_fields)
+            yield from (Finding(BEHIND, file.path, what, f"python ingest.py {file.path}") for what in off)
     try:
         plan = make_plan(paths, known)
     except ArticleError as error:
@@ -209,6 +225,8 @@ def _check_vectors(row: Any, units: int, sentences: int, dimension: int, fine: s
     vector = np.frombuffer(row["vector"], dtype=np.float32)
     if vector.size != dimension or not _is_unit(vector[None], SINGLE):
         yield f"its vector is not one of {dimension} dimensions and length one"
+    elif row["code"] is not None and row["code"] != encode(vector):
+        yield "the code of its vector is another one's"
     rows = np.frombuffer(row["units"], dtype=np.float16).astype(np.float32)
     if rows.size != units * dimension or not _is_unit(rows.reshape(units, -1), HALF):
         yield f"its sentences' vectors are not {units} of {dimension} dimensions and length one"
@@ -218,6 +236,16 @@ def _check_vectors(row: Any, units: int, sentences: int, dimension: int, fine: s
         fine.add(size)
         if rest or len(fine) > 1 or not _is_unit(refined.reshape(-1, size)[: 1 + units], HALF):
             yield "its vectors by the second encoder do not fit it"
+        elif not _is_code_of(row["fine_code"], refined[:size]):
+            yield "the code of its vector by the second encoder is another one's"
+
+
+def _is_code_of(code: bytes | None, vector: Matrix) -> bool:
+    """Whether it was made from this vector, before that was kept in half precision."""
+    if code is None:
+        return False
+    numbers, scales = decode([code])
+    return numbers.shape[1] == len(vector) and bool(np.allclose(numbers[0] * scales[0], vector, atol=HALF))
 
 
 def _is_unit(matrix: Matrix, tolerance: float) -> bool:
@@ -243,7 +271,7 @@ def _sum_of_index(db: Connection) -> int:
 # --- Files --------------------------------------------------------------------------------------------------
 
 
-def _off(db: Connection, file: KnownFile) -> Iterator[str]:
+def _off(db: Connection, file: KnownFile, json_fields: JsonFields | None) -> Iterator[str]:
     path = Path(file.path)
     if not path.is_file():
         yield "is gone"
@@ -257,7 +285,7 @@ def _off(db: Connection, file: KnownFile) -> Iterator[str]:
         if file_hash(path, path.stat().st_size) != file.sha256:
             yield "has changed since it was indexed"
             return
-        found = list(read_articles(path, Path(file.root)))
+        found = list(read_articles(path, Path(file.root), json_fields))
     except (ArticleError, OSError) as error:
         yield f"was indexed and can no longer be read: {error}"
         return

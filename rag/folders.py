@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rag.articles import SUFFIXES
+from rag.formats import SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from rag.articles import MAX_BYTES, READERS, Unreadable, read_articles
+from rag.articles import MAX_FILE_BYTES, read_articles
 from rag.chunking import VERSION
 from rag.embedding import Embedder
 from rag.errors import ArticleError
+from rag.formats import READERS
+from rag.formats.document import JsonFields
 from rag.indexing import Indexer
 from rag.planning import make_plan
 from rag.store import SCHEMA_VERSION, KnownFile, Store
-from rag.types import Article, ParseWarning
+from rag.types import Article, ParseWarning, Unreadable
 
 Action = Literal["added", "updated", "moved", "unchanged", "removed", "failed"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -81,14 +83,24 @@ FORGOTTEN_AT_ONCE = 100  # removed files a transaction: nobody who reads or writ
 class Ingestor:
     """Brings the truth in line with files, folders and patterns.
 
-    With ``anew`` all is read and embedded again, each article in place of what is there.
+    With ``anew`` all is read and embedded again, each article in place of what is there. ``json_fields`` says where in
+    JSON the fields of an article are.
     """
 
-    def __init__(self, store: Store, embedder: Embedder, *, include_qa: bool = True, anew: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        embedder: Embedder,
+        *,
+        include_qa: bool = True,
+        anew: bool = False,
+        json_fields: JsonFields | None = None,
+    ) -> None:
         self._store = store
         # An evaluation's index must not hold the answers.
         self._indexer = Indexer(store, embedder, stamp_of(embedder), include_qa=include_qa, anew=anew)
         self._anew = anew
+        self._json_fields = json_fields
 
     def run(self, paths: Sequence[Path], *, dry_run: bool = False, progress: Step | None = None) -> IngestReport:
         """Index what is new or changed under these paths and remove what is gone from there.
@@ -147,7 +159,7 @@ class Ingestor:
         read: list[Article] = []
         unread: list[Unreadable] = []
         try:
-            for one in read_articles(path, Path(now.root)):
+            for one in read_articles(path, Path(now.root), self._json_fields):
                 if isinstance(one, Unreadable):
                     unread.append(one)
                     continue
@@ -193,7 +205,7 @@ def _is_worth_another_try(known: KnownFile) -> bool:
 
 def file_hash(path: Path, size: int) -> str:
     """What tells whether a file of this size says the same as before; of what is too large, its size alone."""
-    if size > MAX_BYTES or not path.is_file():  # it is refused in any case: a disk image need not be read for that
+    if size > MAX_FILE_BYTES or not path.is_file():  # it is refused in any case: a disk image need not be read for that
         return f"{size} bytes"
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

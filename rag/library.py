@@ -169,7 +169,7 @@ def _keep(one: Incoming, uploads: Path) -> _Kept | Refused:
 def _outcome(one: Refused | _Kept, results: Mapping[str, FileResult], ids: Mapping[str, str]) -> Added:
     """What became of a file; one that the index did not take is not kept."""
     if isinstance(one, Refused):
-        return Added(one.name, "failed", one.reason, one.limit, explain(one.reason, one.limit))
+        return Added(one.name, "failed", one.reason, one.limit, one.detail or explain(one.reason, one.limit))
     result = results.get(str(one.path))
     # What was there under another name is new to the uploads.
     outcome = "added" if result is not None and result.action == "moved" else result.action if result else "failed"

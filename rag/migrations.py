@@ -11,11 +11,13 @@ import logging
 import os
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from rag import changes
+from rag.chunking import passage_id
 from rag.errors import IndexMismatchError, LockedError
 from rag.locks import holder
 from rag.sql import statements
@@ -57,8 +59,21 @@ def _run(script: str) -> Callable[[sqlite3.Connection], None]:
     return step
 
 
+def _to_3(db: sqlite3.Connection) -> None:
+    _run(_TO_3)(db)
+    seen: Counter[tuple[str, str, str]] = Counter()
+    rows = db.execute(
+        'SELECT p.key, p.article_id, p.kind, substr(a.text, p.start + 1, p."end" - p.start) AS text '
+        "FROM passages p JOIN articles a ON a.id = p.article_id ORDER BY p.key"
+    ).fetchall()
+    for key, article_id, kind, text in rows:  # an id was made from its place as well
+        fresh = passage_id(article_id, kind, seen[article_id, kind, text], text)
+        seen[article_id, kind, text] += 1
+        db.execute("UPDATE passages SET passage_id = ? WHERE key = ?", (fresh, key))
+
+
 # From a format to the next. A step is never changed once it is out: it speaks of the formats of its own time.
-STEPS: dict[str, tuple[str, Callable[[sqlite3.Connection], None]]] = {"1": ("2", _run(_TO_2)), "2": ("3", _run(_TO_3))}
+STEPS: dict[str, tuple[str, Callable[[sqlite3.Connection], None]]] = {"1": ("2", _run(_TO_2)), "2": ("3", _to_3)}
 
 
 def migrate(path: Path) -> None:
@@ -125,7 +140,7 @@ def _format_of(db: sqlite3.Connection) -> str:
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
         return ""
     row = db.execute("SELECT value FROM meta WHERE key = 'stamp'").fetchone()
-    return str(json.loads(row[0])["schema"]) if row else ""
+    return str(json.loads(row[0]).get("schema", "")) if row else ""
 
 
 def _refuse_newer(path: Path, found: str) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from rag.articles import SUFFIXES
 from rag.errors import ArticleError
 from rag.folders import expand, is_pattern, look_into
+from rag.formats import SUFFIXES
 from rag.store import KnownFile
 
 

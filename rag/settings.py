@@ -33,6 +33,7 @@ OWN_PATHS = (
     "login",
 )
 ENV_FILE = Path(".env")
+JSON_FIELDS = ("text", "title", "url", "author", "date", "description", "tags", "id")
 
 
 class Settings(BaseSettings):
@@ -44,6 +45,11 @@ class Settings(BaseSettings):
 
     articles: Path = Field(Path("articles"), description="folder of articles that is indexed by default")
     watch: bool = Field(True, description="whether the server follows what is added to, changed in and removed from it")
+    json_fields: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="comma list of where in a JSON article its fields are, e.g. text=body.raw, url=meta.link; "
+        "fields are text, title, url, author, date, description, tags and id",
+    )
     data_dir: Path = Field(Path(".rag"), description="where the index, the answers and the feedback are kept")
     chroma_url: str | None = Field(None, description="a Chroma server, e.g. http://127.0.0.1:8000; empty: embedded")
     chroma_token: SecretStr | None = Field(
@@ -130,7 +136,9 @@ class Settings(BaseSettings):
         None, validation_alias=AliasChoices("OPENAI_API_KEY"), description="its key"
     )
 
-    @field_validator("api_keys", "users", "read_only_users", "cors_origins", "trusted_proxies", mode="before")
+    @field_validator(
+        "api_keys", "users", "read_only_users", "cors_origins", "trusted_proxies", "json_fields", mode="before"
+    )
     @classmethod
     def _comma_list(cls, value: object) -> object:
         if isinstance(value, str):
@@ -143,6 +151,16 @@ class Settings(BaseSettings):
         if value in ("local", "local-fast") or (value.startswith("openai:") and value != "openai:"):
             return value
         raise ValueError("choose local, local-fast or openai:<model>")
+
+    @field_validator("json_fields")
+    @classmethod
+    def _names_and_paths(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if not re.fullmatch(rf"(?:{'|'.join(JSON_FIELDS)})\s*=\s*[^=.]+(?:\.[^=.]+)*", one):
+                raise ValueError(
+                    f"{one} is no field and place; write it like text=body.raw, with {', '.join(JSON_FIELDS)}"
+                )
+        return value
 
     @field_validator("users")
     @classmethod
@@ -218,6 +236,12 @@ class Settings(BaseSettings):
     def is_local(self) -> bool:
         """Whether only this machine can reach the server: it listens on loopback, and for no proxy."""
         return self.host in LOOPBACK and not self.trusted_proxies and not self.root_path
+
+    @property
+    def json_places(self) -> dict[str, str]:
+        """Where the fields of an article are in JSON, by field."""
+        pairs = (one.partition("=") for one in self.json_fields)
+        return {name.strip(): place.strip() for name, _, place in pairs}
 
     @property
     def key_file(self) -> KeyFile:

@@ -77,6 +77,7 @@ _EMPHASIS = re.compile(
     r"|~~(?=\S)([^~\n]++)(?<=\S)~~"
     r"|`([^`\n]++)`"
 )
+_EMPHASIS_MARK = re.compile("[*_~`]")  # far sooner told than what it makes; most texts have none
 # What a reader can't see: soft hyphens, zero-width, direction and tag characters, variation selectors, fillers, control
 # characters but for white space. A word must not be cut by them, and nothing said in them.
 INVISIBLE = re.compile(
@@ -95,6 +96,8 @@ def plain(text: str) -> str:
     """
     text = _LEADING_MARK.sub("", _LINK.sub(r"\1", _HAN_WRAP.sub("", INVISIBLE.sub("", text))))
     for _ in range(3):  # emphasis in emphasis
+        if not _EMPHASIS_MARK.search(text):
+            break
         text = _EMPHASIS.sub(lambda match: match[match.lastindex or 0], text)
     return re.sub(r"\s+", " ", text.replace("**", "")).strip()
 

@@ -88,8 +88,11 @@ class ParseWarning:
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """One article, parsed. ``text`` is the whole file, decoded, with ``\\n`` line ends, or what was taken out of a file
-    of another format; offsets point into it. ``part`` tells it from the others in its file, "" where it is alone."""
+    """One article, parsed. ``text`` is what its file says, with ``\\n`` line ends; offsets point into it.
+
+    Of Markdown and plain text that is the whole file, of other formats the text that was taken out of it. ``part`` is a
+    key within a file that holds several articles, and stays when others are added; "" where the file is the article.
+    """
 
     id: str
     file: str
@@ -108,6 +111,17 @@ class Article:
     def langs(self) -> tuple[Lang, ...]:
         """The languages of its sections, in order of appearance, each once."""
         return tuple(dict.fromkeys(section.lang for section in self.sections))
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What of a file that holds several articles is none, and why; the others of the file are read."""
+
+    part: str  # its key as an article's, or its place, such as "line 3"
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.part}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)

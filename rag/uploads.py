@@ -14,13 +14,17 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
-from rag.articles import MAX_BYTES, SUFFIXES, decode, parse_article
+from rag.articles import MAX_BYTES, MAX_FILE_BYTES, parse_file
+from rag.decoding import decode
 from rag.errors import ArticleError
+from rag.formats import SUFFIXES, TEXT_SUFFIXES
+from rag.formats.document import JsonFields
 from rag.text import INVISIBLE
+from rag.types import Article
 
 ARCHIVE = ".zip"
 UNPACKED = 4  # times the size of an upload: text shrinks to a third or a quarter in an archive
@@ -41,6 +45,7 @@ Reason = Literal[
     "too_large",
     "not_text",
     "no_text",
+    "unreadable",
     "broken_archive",
     "empty_archive",
     "encrypted",
@@ -58,9 +63,10 @@ REASONS: dict[Reason, str] = {
     "name": "its name holds nothing that can be kept; rename it",
     "suffix": f"only {', '.join(SUFFIXES)} and {ARCHIVE} files are taken",
     "empty": "it is empty",
-    "too_large": "an article may have {limit} MB at most",
+    "too_large": "such a file may have {limit} MB at most",
     "not_text": "it is not a text file, or in an unknown encoding; save it as UTF-8",
     "no_text": "there is no text in it to index",
+    "unreadable": "it is damaged, or not what its name says",
     "broken_archive": "the zip archive is damaged; make it anew",
     "empty_archive": "the zip archive holds no files",
     "encrypted": "it is encrypted; make the zip archive without a password",
@@ -77,10 +83,11 @@ REASONS: dict[Reason, str] = {
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """How much one upload may hold."""
+    """How much one upload may hold, and how it is read."""
 
     max_bytes: int = 50 * 2**20
     max_files: int = 200
+    json_fields: JsonFields = field(default_factory=dict)  # where in JSON the fields of an article are
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +101,22 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A file that is not taken, and why; ``limit`` is the number in the reason, if it names one."""
+    """A file that is not taken, and why; ``limit`` is the number in the reason, if it names one.
+
+    ``detail`` says in English what exactly is wrong with it, where the reason alone does not.
+    """
 
     name: str
     reason: Reason
     limit: int | None = None
+    detail: str = ""
 
 
 def explain(reason: Reason, limit: int | None = None) -> str:
     """The reason in English.
 
     >>> explain("too_large", 10)
-    'an article may have 10 MB at most'
+    'such a file may have 10 MB at most'
     """
     return REASONS[reason].format(limit=limit)
 
@@ -136,7 +147,7 @@ def unpack(files: Sequence[tuple[str, bytes]], limits: UploadLimits) -> list[Inc
         elif safe_name(name).lower().endswith(ARCHIVE):
             found += _opened(_shown(name), data, limits, taken=found)
         else:
-            found.append(_checked(_shown(name), safe_name(name), data))
+            found.append(_checked(_shown(name), safe_name(name), data, limits.json_fields))
     return _told_apart(found)
 
 
@@ -145,12 +156,14 @@ def _shown(name: str) -> str:
     return " ".join(INVISIBLE.sub("", name.encode("utf-8", "replace").decode()).split())[:300] or "?"
 
 
-def _checked(name: str, file: str, data: bytes) -> Incoming | Refused:
+def _checked(name: str, file: str, data: bytes, json_fields: JsonFields) -> Incoming | Refused:
     """The file, if an article can be made of it."""
-    if len(data) > MAX_BYTES:
-        return Refused(name, "too_large", MAX_BYTES // 2**20)
-    reason = _wrong_name(file) or _wrong_content(file, data)
-    return Refused(name, reason) if reason else Incoming(name, file, data)
+    most = MAX_BYTES if file.lower().endswith(TEXT_SUFFIXES) else MAX_FILE_BYTES
+    if len(data) > most:
+        return Refused(name, "too_large", most // 2**20)
+    if reason := _wrong_name(file):
+        return Refused(name, reason)
+    return _wrong_content(name, file, data, json_fields) or Incoming(name, file, data)
 
 
 def _wrong_name(file: str) -> Reason | None:
@@ -163,18 +176,23 @@ def _wrong_name(file: str) -> Reason | None:
     return None if file.lower().endswith(SUFFIXES) else "suffix"
 
 
-def _wrong_content(file: str, data: bytes) -> Reason | None:
+def _wrong_content(name: str, file: str, data: bytes, json_fields: JsonFields) -> Refused | None:
     if not data.strip():
-        return "empty"
+        return Refused(name, "empty")
     try:
-        text, _ = decode(data)
-    except ArticleError:
-        return "not_text"
+        # The first article tells that there are some; the rest is read when they go in.
+        if any(isinstance(one, Article) for one in parse_file(data, file, str, json_fields)):
+            return None
+        detail = ""
+    except ArticleError as error:
+        detail = str(error)
+    if not file.lower().endswith(TEXT_SUFFIXES):
+        return Refused(name, "unreadable", detail=f"it {detail}")
     try:
-        parse_article(text, "", file)
+        decode(data)
     except ArticleError:
-        return "no_text"
-    return None
+        return Refused(name, "not_text")
+    return Refused(name, "no_text")
 
 
 def _told_apart(found: list[Incoming | Refused]) -> list[Incoming | Refused]:
@@ -212,13 +230,13 @@ def _opened(
             if len(entries) + len(taken) > limits.max_files:
                 return [Refused(name, "too_many", limits.max_files)]
             room = UNPACKED * limits.max_bytes - sum(len(one.data) for one in taken if isinstance(one, Incoming))
-            return list(_entries(name, archive, entries, room, UNPACKED * limits.max_bytes // 2**20))
+            return list(_entries(name, archive, entries, room, limits))
     except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, ValueError, NotImplementedError):
         return [Refused(name, "broken_archive")]
 
 
 def _entries(
-    name: str, archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo], room: int, megabytes: int
+    name: str, archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo], room: int, limits: UploadLimits
 ) -> Iterator[Incoming | Refused]:
     for entry in entries:
         path = _name_of(entry)
@@ -227,18 +245,18 @@ def _entries(
             yield Refused(shown, reason)
             continue
         if room <= 0:
-            yield Refused(shown, "too_much", megabytes)
+            yield Refused(shown, "too_much", UNPACKED * limits.max_bytes // 2**20)
             continue
         # Never all of it: what an entry says of its own size may be a lie.
-        data = _read(archive, entry, min(MAX_BYTES, room) + 1)
+        data = _read(archive, entry, min(MAX_FILE_BYTES, room) + 1)
         if data is None:
             yield Refused(shown, "broken_archive")
         elif len(data) > MAX_RATIO * max(1, entry.compress_size) and len(data) > RATIO_FROM:
             yield Refused(shown, "bomb")
-        elif room < len(data) <= MAX_BYTES:
-            yield Refused(shown, "too_much", megabytes)
+        elif room < len(data) <= MAX_FILE_BYTES:
+            yield Refused(shown, "too_much", UNPACKED * limits.max_bytes // 2**20)
         else:
-            yield _checked(shown, file, data)
+            yield _checked(shown, file, data, limits.json_fields)
         room -= len(data or b"")
 
 

@@ -14,11 +14,11 @@ ROWS = [
     {"rag.types", "rag.errors"},
     {"rag.quantity_words", "rag.keys", "rag.audit", "rag.logs", "rag.locks", "rag.sql", "rag.sqlite"},
     {"rag.settings", "rag.text", "rag.nodes", "rag.quantities", "rag.periods", "rag.answering.prompts"},
-    {"rag.sentences", "rag.disagreement"},
+    {"rag.sentences", "rag.disagreement", "rag.decoding"},
     {"rag.metadata", "rag.links", "rag.qa", "rag.embedding", "rag.answering", "rag.conversation", "rag.chat"},
-    {"rag.markup", "rag.chunking", "rag.units", "rag.e5"},
+    {"rag.markup", "rag.chunking", "rag.units", "rag.e5", "rag.formats"},
     {"rag.support"},
-    {"rag.citations"},
+    {"rag.citations", "rag.sections"},
     {"rag.articles", "rag.changes"},
     {"rag.folders", "rag.migrations"},
     {
@@ -43,7 +43,7 @@ ROWS = [
     {"rag.keys_command", "rag.backup_command", "rag.terminal"},
     {"rag.__main__", "ingest", "chat_app", "eval"},
 ]
-ROOMS = ("rag.web", "rag.e5", "rag.chat", "rag.support", "rag.conversation")  # packages of one row
+ROOMS = ("rag.web", "rag.e5", "rag.formats", "rag.chat", "rag.support", "rag.conversation")  # packages of one row
 WEB = {"fastapi", "starlette", "gradio", "uvicorn"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import SubjectEmbedder, settings_for
+from pdf_maker import pdf
 
 from rag import assembly
 from rag.assembly import open_assistant, run_ingest
@@ -125,8 +127,41 @@ def test_broken_files_are_told_with_a_reason_and_not_kept(library: Library, fold
         ("photo.png", "failed", "suffix"),
         ("large.md", "failed", "too_large"),
     ]
-    assert results[-1].detail == "an article may have 10 MB at most"
+    assert results[-1].detail == "such a file may have 10 MB at most"
     assert kept(folder) == ["good.md"]
+
+
+def test_files_of_every_format_go_in(library: Library, store: Store) -> None:
+    feed = f"<rss><channel><item><guid>1</guid><description>{DOG}</description></item></channel></rss>"
+    lines = "\n".join(json.dumps({"id": text[:3], "text": text}) for text in (CAT, MOON))
+    files = [
+        ("cats.html", f"<html><body><p>{CAT}</p></body></html>".encode()),
+        ("dogs.rss", feed.encode()),
+        ("all.jsonl", lines.encode()),
+        ("moon.json", json.dumps({"text": MOON}).encode()),
+        ("dog.pdf", pdf([["A dog sleeps all day long in the garden."]])),
+    ]
+    results = library.add([*files[:2], ("more.zip", zipped(*files[2:]))])
+    assert told(results) == [(name, "added", None) for name in ("cats.html", "dogs.rss")] + [
+        (f"more.zip/{name}", "added", None) for name, _ in files[2:]
+    ]
+    assert len(store.summaries()) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "detail"),
+    [
+        ("a.pdf", b"no pdf", "it is not a PDF file, though it is called so"),
+        ("a.json", b"{", "it is not valid JSON: "),
+        ("a.jsonl", b"x\ny\n", "it line 1: is not valid JSON: "),
+        ("a.xml", b"<svg/>", "it is XML, but no RSS or Atom feed; "),
+        ("a.html", b"<script>x</script>", "it has no text; "),
+    ],
+)
+def test_a_file_that_is_not_what_its_name_says_is_told(library: Library, name: str, data: bytes, detail: str) -> None:
+    (result,) = library.add([(name, data)])
+    assert (result.outcome, result.reason) == ("failed", "unreadable")
+    assert result.detail.startswith(detail)
 
 
 def test_a_file_in_another_encoding_goes_in_and_it_is_said(library: Library, store: Store) -> None:

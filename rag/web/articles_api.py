@@ -16,9 +16,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from rag.articles import SUFFIXES
 from rag.assistant import Assistant
 from rag.errors import ForeignArticleError, LibraryError, LockedError, UnknownArticleError
+from rag.formats import SUFFIXES
 from rag.library import Added
 from rag.web.callers import note
 from rag.web.errors import ApiError

@@ -1,0 +1,47 @@
+"""Small PDF files, written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+
+from pypdf import PdfReader, PdfWriter
+
+
+def pdf(pages: Sequence[Sequence[str]], info: Mapping[str, str] | None = None, *, encrypted: bool = False) -> bytes:
+    """A file with these lines of ASCII on its pages."""
+    objects = [b"<< /Type /Catalog /Pages 2 0 R >>"]
+    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
+    objects.append(f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode())
+    objects.append(b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
+    for number, lines in enumerate(pages):
+        shown = "\n".join(f"({line.replace('(', '').replace(')', '')}) Tj T*" for line in lines)
+        content = f"BT /F1 11 Tf 14 TL 50 780 Td\n{shown}\nET".encode()
+        objects.append(
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 3 0 R >> >> "
+            + f"/Contents {5 + 2 * number} 0 R >>".encode()
+        )
+        objects.append(f"<< /Length {len(content)} >>\nstream\n".encode() + content + b"\nendstream")
+    told = "".join(f"/{name} ({value}) " for name, value in (info or {}).items())
+    objects.append(f"<< {told}>>".encode())
+    data = _file(objects)
+    return _encrypted(data) if encrypted else data
+
+
+def _file(objects: Sequence[bytes]) -> bytes:
+    made, offsets = bytearray(b"%PDF-1.4\n"), []
+    for number, one in enumerate(objects, 1):
+        offsets.append(len(made))
+        made += f"{number} 0 obj\n".encode() + one + b"\nendobj\n"
+    at = len(made)
+    made += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n".encode()
+    made += b"".join(f"{offset:010} 00000 n \n".encode() for offset in offsets)
+    made += f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R /Info {len(objects)} 0 R >>\n".encode()
+    return bytes(made) + f"startxref\n{at}\n%%EOF\n".encode()
+
+
+def _encrypted(data: bytes) -> bytes:
+    writer, made = PdfWriter(clone_from=PdfReader(BytesIO(data))), BytesIO()
+    writer.encrypt("secret", algorithm="RC4-128")
+    writer.write(made)
+    return made.getvalue()
