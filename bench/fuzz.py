@@ -208,7 +208,21 @@ class Fuzzer:
     def name(self) -> str:
         """The name of a file."""
         return self._random.choice(
-            ("a.md", "b.txt", "c.zip", f"{self.text(60)}.md", self.text(300), "../../x.md", ".", "")
+            (
+                "a.md",
+                "b.txt",
+                "c.zip",
+                "d.html",
+                "e.json",
+                "f.jsonl",
+                "g.rss",
+                "h.pdf",
+                f"{self.text(60)}.md",
+                self.text(300),
+                "../../x.md",
+                ".",
+                "",
+            )
         )
 
     def value(self, depth: int = 0) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rag.articles import read_article
+from rag.articles import read_articles as read_file
 from rag.errors import ArticleError, RagError
 from rag.folders import find_files
 from rag.types import LANGS, Article, Lang
@@ -88,7 +88,11 @@ def read_articles(folder: Path) -> tuple[list[Article], list[str]]:
     articles, problems = [], []
     for file in find_files(folder):
         try:
-            articles.append(read_article(file, folder))
+            for one in read_file(file, folder):
+                if isinstance(one, Article):
+                    articles.append(one)
+                else:
+                    problems.append(f"{file}: left out: {one}")
         except ArticleError as error:
             problems.append(f"{file}: left out: {error}")
     if not articles:
