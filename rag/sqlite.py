@@ -91,8 +91,16 @@ class Connection(sqlite3.Connection):
     path: Path
 
     def cursor(self, factory: Any = Cursor) -> Any:
-        """As SQLite's, with the cursor above; ``execute`` and ``executemany`` go through it."""
+        """As SQLite's, with the cursor above."""
         return super().cursor(factory)
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Cursor:
+        """As SQLite's, which does not go through ``cursor``."""
+        return cast(Cursor, self.cursor().execute(sql, parameters))
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Cursor:
+        """As SQLite's, which does not go through ``cursor``."""
+        return cast(Cursor, self.cursor().executemany(sql, parameters))
 
 
 def set_aside(path: Path) -> Path:

@@ -35,6 +35,7 @@ from rag.checking import Verification, check_truth, reading
 from rag.embedding import Embedder
 from rag.ingestion import stamp_of
 from rag.settings import Settings
+from rag.sqlite import connect as sqlite_connect
 from rag.store import Store
 from rag.text import identify, tokens
 
@@ -189,7 +190,7 @@ class World:
         def work(note: Callable[..., None]) -> None:
             counts = _tell_all(note, killing)
             if not chroma:
-                assembly._derive = lambda *a, **k: None  # type: ignore[assignment]
+                assembly._derive = lambda *a, **k: None
             note(started=True)
             begun = time.perf_counter()
             report = run_ingest(self.settings, [self.articles], rebuild=rebuild)
@@ -447,7 +448,7 @@ def _tell_all(note: Callable[..., None], killing: Killing | None) -> Counter[str
         return 0
 
     def connect(path: Path) -> Any:
-        db = real_connect(path)
+        db = sqlite_connect(path)
         db.set_trace_callback(lambda statement: count("statements", statement))
         db.set_progress_handler(lambda: count("steps"), 50)
         return db
@@ -463,8 +464,7 @@ def _tell_all(note: Callable[..., None], killing: Killing | None) -> Counter[str
 
         setattr(Store, name, wrapper)
 
-    real_connect = store.connect
-    store.connect = connect  # type: ignore[assignment]
+    store.connect = connect  # type: ignore[assignment, attr-defined]
     telling("put", lambda article, path, *rest: [path])
     telling("settle", lambda file, *rest: [file.path])
     telling("move", lambda old, new, root: [old, new])
@@ -473,6 +473,6 @@ def _tell_all(note: Callable[..., None], killing: Killing | None) -> Counter[str
 
 
 def _where(notes: list[dict[str, Any]]) -> str:
-    last = next((note for note in reversed(notes) if {"begin", "done", "settled"} & note.keys()), {})
+    last: dict[str, Any] = next((note for note in reversed(notes) if {"begin", "done", "settled"} & note.keys()), {})
     doing = last.get("begin") or ("between" if last else "before the first change")
     return f"{doing}" + next((f", at {note['killed']}" for note in notes if "killed" in note), "")

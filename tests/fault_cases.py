@@ -19,15 +19,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from crash_rounds import EMBEDDER, question_of, text_of
 
-from rag import assembly, ingestion
+from rag import assembly
 from rag.assembly import FEEDBACK_FILE, STORE_FILE, open_assistant, run_ingest, verify_index
 from rag.assistant import Assistant
 from rag.checking import Verification, check_truth, reading
 from rag.errors import EmbeddingError, RagError
 from rag.ingestion import stamp_of
+from rag.locks import OwnerLock
 from rag.settings import Settings
 from rag.store import Store
 
@@ -219,7 +221,7 @@ def full_disk_while_asking(index: Index) -> str:
         disk.fill()
         assert small.answers(opened)
         disk.free()
-        assert opened.rate(opened.ask(question_of("a0", 1)).id, "up") is None
+        opened.rate(opened.ask(question_of("a0", 1)).id, "up")
     return "the answer, which can't be rated while the disk is full; the log says so once"
 
 
@@ -252,7 +254,7 @@ def closed_article(index: Index) -> str:
 # --- Files that are damaged ---------------------------------------------------------------------------------
 
 
-def _rebuilt(index: Index, damage: Callable[[Path], None]) -> str:
+def _rebuilt(index: Index, damage: Callable[[Path], object]) -> str:
     """Damage the truth; what is said of it; a rebuild brings all back, keeps it aside and leaves ratings alone."""
     with index.served() as opened:
         rated = opened.ask(question_of("a0", 1)).id
@@ -275,7 +277,7 @@ def truncated(index: Index) -> str:
 
 @fault("the index is full of other bytes")
 def garbage(index: Index) -> str:
-    return _rebuilt(index, lambda file: file.write_bytes(b"no database " * 4096) and None)
+    return _rebuilt(index, lambda file: file.write_bytes(b"no database " * 4096))
 
 
 @fault("a folder is in the place of the index")
@@ -423,8 +425,8 @@ def chroma_grows(index: Index) -> str:
 def chroma_server(folder: Path, port: int) -> Iterator[None]:
     """A real Chroma server, killed at the end."""
     command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(folder), "--host", "127.0.0.1"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen([*command, "--port", str(port)], cwd=folder.parent, **quiet) as process:
+    command += ["--port", str(port)]
+    with subprocess.Popen(command, cwd=folder.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             wait_for(lambda: _listens(port))
             yield
@@ -468,11 +470,8 @@ def clock(index: Index) -> str:
     real = time.time_ns
     for version, years in ((2, 3), (3, -3), (1, 0)):
         index.write("a0", version)
-        ingestion.time.time_ns = lambda years=years: real() + years * 365 * 86_400 * 10**9  # type: ignore[misc]
-        try:
+        with mock.patch("time.time_ns", lambda years=years: real() + years * 365 * 86_400 * 10**9):
             index.ingest()
-        finally:
-            ingestion.time.time_ns = real
         assert index.answers(None, "a0", version=version)
     return "nothing"
 
@@ -503,7 +502,7 @@ def embedder_fails(index: Index) -> str:
 
 @fault("two ingests at once")
 def two_ingests(index: Index) -> str:
-    lock = assembly.OwnerLock(index.data / assembly.INGEST_LOCK)
+    lock = OwnerLock(index.data / assembly.INGEST_LOCK)
     lock.acquire("test")
     try:
         seen = index.refused(index.ingest)
