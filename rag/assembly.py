@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +31,7 @@ from rag.dense import DenseIndex, Progress
 from rag.e5 import E5Encoder, find_weights
 from rag.embedding import Embedder, FineEncoder, UseEmbedding
 from rag.engine import CitedQueryEngine
-from rag.errors import DenseIndexError, EmbeddingError, LockedError
+from rag.errors import DenseIndexError, EmbeddingError, LockedError, RagError
 from rag.feedback import FeedbackStore
 from rag.ingestion import Ingestor, IngestReport, Step, stamp_of
 from rag.library import Ingest, Library, Writing
@@ -332,7 +333,10 @@ def run_ingest(
 
 
 def _note(store: Store, report: IngestReport) -> None:
-    store.note_ingest(LastIngest(time.time(), report.seconds, len(report.failed)))
+    try:
+        store.note_ingest(LastIngest(time.time(), report.seconds, len(report.failed)))
+    except (sqlite3.Error, RagError) as error:  # a full disk: what was found unchanged is no less in line for that
+        log.warning("the ingest ended, which cannot be noted: %s", error)
 
 
 def _library(settings: Settings, store: Store, embedder: Embedder, dense: DenseIndex) -> Library:
