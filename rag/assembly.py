@@ -337,7 +337,10 @@ def run_ingest(
 
 
 def _note(store: Store, report: IngestReport) -> None:
-    store.note_ingest(LastIngest(time.time(), report.seconds, len(report.failed)))
+    try:
+        store.note_ingest(LastIngest(time.time(), report.seconds, len(report.failed)))
+    except StoreError as error:  # a full disk: what was found unchanged is no less in line for that
+        log.warning("the ingest ended, which cannot be noted: %s", error)
 
 
 def _told_aside(aside: Path) -> str:

@@ -80,7 +80,12 @@ def running(tmp_path: Path, **environment: str) -> Iterator[Running]:
     (texts / "katzen.md").write_text(ARTICLE, encoding="utf-8")
     model = SlowModel()
     with scripted_server(model) as server:
-        settings = {"RAG_EMBED_MODEL": "local-fast", "RAG_CHAT_MODEL": "scripted", "OPENAI_BASE_URL": server.base_url}
+        settings = {
+            "RAG_EMBED_MODEL": "local-fast",
+            "RAG_CHAT_MODEL": "scripted",
+            "RAG_CHAT_TIMEOUT": "600",  # the model is slow on purpose, and must not be given up on busy cores
+            "OPENAI_BASE_URL": server.base_url,
+        }
         command = [sys.executable, str(ROOT / "chat_app.py"), "--port", "0", "--articles", str(texts)]
         with subprocess.Popen(
             [*command, "--data-dir", str(tmp_path / "data")],
