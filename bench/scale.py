@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,8 @@ def main() -> int:
         bench = Bench(_pool(folder, args.articles, embedder, encoder), _questions(args), embedder, encoder)
         for count in args.passages:
             figures = measured(folder / f"of-{count}", count, bench)
+            if count != args.passages[0]:
+                figures |= _beside(folder / f"of-{count}", folder / f"of-{args.passages[0]}", bench.questions)
             print(json.dumps(figures, indent=1), flush=True)
             _keep(args.out, count, figures)
     return 0
@@ -192,6 +195,30 @@ def _in_process(folder: Path, bench: Bench) -> Figures:
         return figures
     finally:
         assistant.close()
+
+
+def _beside(folder: Path, smallest: Path, questions: Sequence[str]) -> Figures:
+    """How many times as long as in the smallest index a question takes, asked in turn: other work on the same cores
+    slows both down alike."""
+    times: dict[str, list[tuple[float, float]]] = {"ask": [], "search": []}
+    with ExitStack() as opened:
+        assistants = [open_assistant(load_settings(data_dir=one)) for one in (smallest, folder)]
+        for assistant in assistants:
+            opened.callback(assistant.close)
+            _until(lambda one=assistant: one.health().dense == "chroma")  # type: ignore[misc]
+        for measured in (False, True):
+            for question in questions:
+                for name, found in times.items():
+                    small, large = (_seconds(lambda: getattr(one, name)(question)) for one in assistants)
+                    if measured:
+                        found.append((small, large))
+    return {
+        f"{name}_times": {
+            "of_medians": round(statistics.median(b for _, b in found) / statistics.median(a for a, _ in found), 2),
+            "median": round(statistics.median(large / small for small, large in found), 2),
+        }
+        for name, found in times.items()
+    }
 
 
 def _bare(folder: Path, bench: Bench) -> Figures:
