@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from eval.dataset import load_questions
 from eval.rivals import PlainPipeline
 from rag.articles import read_article
 from rag.assembly import STORE_FILE, open_assistant, open_embedder, open_encoder
+from rag.assistant import Assistant
 from rag.chroma import EmbeddedHome
 from rag.dense import DenseIndex
 from rag.embedding import Embedder, FineEncoder, Matrix, embed_question
@@ -175,7 +177,7 @@ def _memory(pid: int) -> dict[str, float]:
 def _in_process(folder: Path, bench: Bench) -> Figures:
     assistant = open_assistant(load_settings(data_dir=folder))
     try:
-        _until(lambda: assistant.health().dense == "chroma")
+        _until(partial(_uses_chroma, assistant))
         langs = [(question, identify(question)[0]) for question in bench.questions]
 
         def encode(question: str) -> None:
@@ -205,11 +207,11 @@ def _beside(folder: Path, smallest: Path, questions: Sequence[str]) -> Figures:
         assistants = [open_assistant(load_settings(data_dir=one)) for one in (smallest, folder)]
         for assistant in assistants:
             opened.callback(assistant.close)
-            _until(lambda one=assistant: one.health().dense == "chroma")  # type: ignore[misc]
+            _until(partial(_uses_chroma, assistant))
         for measured in (False, True):
             for question in questions:
                 for name, found in times.items():
-                    small, large = (_seconds(lambda: getattr(one, name)(question)) for one in assistants)
+                    small, large = (_seconds(partial(getattr(one, name), question)) for one in assistants)
                     if measured:
                         found.append((small, large))
     return {
@@ -301,6 +303,10 @@ def _keep(out: Path | None, count: int, figures: Figures) -> None:
         known[str(count)] = known.get(str(count), {}) | figures  # what was built before was measured then
         ordered = dict(sorted(known.items(), key=lambda one: int(one[0])))
         out.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
+
+
+def _uses_chroma(assistant: Assistant) -> bool:
+    return assistant.health().dense == "chroma"
 
 
 def _until(done: Callable[[], bool]) -> None:

@@ -157,4 +157,5 @@ def _refined(of_one: list[Said], noise: dict[int, Matrix], at: int) -> Refined:
 
 
 def _mean(rows: Matrix) -> Matrix:
-    return unit(rows.mean(axis=0, keepdims=True))[0]
+    mean: Matrix = unit(rows.mean(axis=0, keepdims=True))[0]
+    return mean

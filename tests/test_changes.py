@@ -51,7 +51,7 @@ def put(store: Store, number: int, vector: Matrix, *, refined: Matrix | None = N
     article = parse_article(f"# {number}\n\n{text}\n", f"a{number}", f"{number}.md")
     (cut,) = chunk(article)
     fine = refined if refined is None else Refined(refined, refined[None], refined[None])
-    embedded = EmbeddedChunk(cut, vector, vector[None], (0,), fine)  # type: ignore[arg-type]
+    embedded = EmbeddedChunk(cut, vector, vector[None], (0,), fine)
     store.put(article, f"/texts/{number}.md", "/texts", str(number), [embedded])
     return cut.passage.passage_id
 
