@@ -81,6 +81,8 @@ def main() -> int:
         bench = Bench(_pool(folder, args.articles, embedder, encoder), _questions(args), embedder, encoder)
         for count in args.passages:
             figures = measured(folder / f"of-{count}", count, bench)
+            if count <= args.plain_up_to:
+                figures["plain_ms"] = _of(_plain(count, bench))
             if count != args.passages[0]:
                 figures |= _beside(folder / f"of-{count}", folder / f"of-{args.passages[0]}", bench.questions)
             print(json.dumps(figures, indent=1), flush=True)
@@ -99,8 +101,6 @@ def measured(folder: Path, count: int, bench: Bench) -> Figures:
     figures |= _served(folder, bench.questions)
     figures |= _in_process(folder, bench)
     figures |= _bare(folder, bench)
-    if count <= RIVAL_UP_TO:
-        figures["plain_ms"] = _of(_plain(count, bench))
     return figures
 
 
@@ -328,6 +328,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--passages", type=int, nargs="+", default=list(PASSAGES))
     parser.add_argument("--articles", type=Path, nargs="+", default=[ROOT / "articles"])
     parser.add_argument("--questions", type=Path, help="JSON lines (default: the articles' own questions)")
+    parser.add_argument(
+        "--plain-up-to", type=int, default=RIVAL_UP_TO, metavar="N", help="passages (default: %(default)s)"
+    )
     parser.add_argument("--keep", type=Path, help="folder in which the indexes stay")
     parser.add_argument("--out", type=Path, help="JSON file for the figures; those of other sizes in it stay")
     return parser
