@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rag.changes import encode
+
 NOISE = 0.03  # on each number of a vector of length one
 _VECTORS = {"vector": (np.float32, 512), "units": (np.float16, 512), "refined": (np.float16, 384)}
 
@@ -29,7 +31,10 @@ def multiply(path: Path, count: int) -> int:
             f"INSERT INTO passages ({names}) VALUES ({', '.join('?' * len(copy))})", tuple(copy.values())
         ).lastrowid
         db.execute("INSERT INTO lexical (rowid, tokens) VALUES (?, ?)", (key, tokens))
-    db.execute("UPDATE meta SET value = value + 1 WHERE key = 'revision'")
+        of_embedder = encode(np.frombuffer(copy["vector"], dtype=np.float32))
+        of_fine = encode(np.frombuffer(copy["refined"], dtype=np.float16)[: _VECTORS["refined"][1]].astype(np.float32))
+        db.execute("INSERT INTO codes VALUES (?, ?, ?)", (key, of_embedder, of_fine))
+    db.execute("UPDATE meta SET value = value + 1 WHERE key IN ('revision', 'contents')")
     db.commit()
     (found,) = db.execute("SELECT count(*) FROM passages").fetchone()
     db.close()

@@ -20,7 +20,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ from eval.dataset import load_questions
 from eval.rivals import PlainPipeline
 from rag.articles import read_article
 from rag.assembly import STORE_FILE, open_assistant, open_embedder, open_encoder
+from rag.assistant import Assistant
 from rag.chroma import EmbeddedHome
 from rag.dense import DenseIndex
 from rag.embedding import Embedder, FineEncoder, Matrix, embed_question
@@ -78,6 +81,10 @@ def main() -> int:
         bench = Bench(_pool(folder, args.articles, embedder, encoder), _questions(args), embedder, encoder)
         for count in args.passages:
             figures = measured(folder / f"of-{count}", count, bench)
+            if count <= args.plain_up_to:
+                figures["plain_ms"] = _of(_plain(count, bench))
+            if count != args.passages[0]:
+                figures |= _beside(folder / f"of-{count}", folder / f"of-{args.passages[0]}", bench.questions)
             print(json.dumps(figures, indent=1), flush=True)
             _keep(args.out, count, figures)
     return 0
@@ -94,8 +101,6 @@ def measured(folder: Path, count: int, bench: Bench) -> Figures:
     figures |= _served(folder, bench.questions)
     figures |= _in_process(folder, bench)
     figures |= _bare(folder, bench)
-    if count <= RIVAL_UP_TO:
-        figures["plain_ms"] = _of(_plain(count, bench))
     return figures
 
 
@@ -172,7 +177,7 @@ def _memory(pid: int) -> dict[str, float]:
 def _in_process(folder: Path, bench: Bench) -> Figures:
     assistant = open_assistant(load_settings(data_dir=folder))
     try:
-        _until(lambda: assistant.health().dense == "chroma")
+        _until(partial(_uses_chroma, assistant))
         langs = [(question, identify(question)[0]) for question in bench.questions]
 
         def encode(question: str) -> None:
@@ -192,6 +197,30 @@ def _in_process(folder: Path, bench: Bench) -> Figures:
         return figures
     finally:
         assistant.close()
+
+
+def _beside(folder: Path, smallest: Path, questions: Sequence[str]) -> Figures:
+    """How many times as long as in the smallest index a question takes, asked in turn: other work on the same cores
+    slows both down alike."""
+    times: dict[str, list[tuple[float, float]]] = {"ask": [], "search": []}
+    with ExitStack() as opened:
+        assistants = [open_assistant(load_settings(data_dir=one)) for one in (smallest, folder)]
+        for assistant in assistants:
+            opened.callback(assistant.close)
+            _until(partial(_uses_chroma, assistant))
+        for measured in (False, True):
+            for question in questions:
+                for name, found in times.items():
+                    small, large = (_seconds(partial(getattr(one, name), question)) for one in assistants)
+                    if measured:
+                        found.append((small, large))
+    return {
+        f"{name}_times": {
+            "of_medians": round(statistics.median(b for _, b in found) / statistics.median(a for a, _ in found), 2),
+            "median": round(statistics.median(large / small for small, large in found), 2),
+        }
+        for name, found in times.items()
+    }
 
 
 def _bare(folder: Path, bench: Bench) -> Figures:
@@ -276,6 +305,10 @@ def _keep(out: Path | None, count: int, figures: Figures) -> None:
         out.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
 
 
+def _uses_chroma(assistant: Assistant) -> bool:
+    return assistant.health().dense == "chroma"
+
+
 def _until(done: Callable[[], bool]) -> None:
     deadline = time.monotonic() + START_PATIENCE
     while not done():
@@ -295,6 +328,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--passages", type=int, nargs="+", default=list(PASSAGES))
     parser.add_argument("--articles", type=Path, nargs="+", default=[ROOT / "articles"])
     parser.add_argument("--questions", type=Path, help="JSON lines (default: the articles' own questions)")
+    parser.add_argument(
+        "--plain-up-to", type=int, default=RIVAL_UP_TO, metavar="N", help="passages (default: %(default)s)"
+    )
     parser.add_argument("--keep", type=Path, help="folder in which the indexes stay")
     parser.add_argument("--out", type=Path, help="JSON file for the figures; those of other sizes in it stay")
     return parser

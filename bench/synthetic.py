@@ -157,5 +157,5 @@ def _refined(of_one: list[Said], noise: dict[int, Matrix], at: int) -> Refined:
 
 
 def _mean(rows: Matrix) -> Matrix:
-    whole: Matrix = unit(rows.mean(axis=0, keepdims=True))[0]
-    return whole
+    mean: Matrix = unit(rows.mean(axis=0, keepdims=True))[0]
+    return mean

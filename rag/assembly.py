@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -287,6 +289,8 @@ def _warm_up(embedder: Embedder, encoder: FineEncoder | None, retriever: HybridR
             encoder.question("warm up", "en")
     except EmbeddingError as error:
         log.warning("%s", error)
+    with contextlib.suppress(sqlite3.ProgrammingError):  # closed meanwhile
+        retriever.load()
 
 
 def run_ingest(

@@ -155,7 +155,8 @@ def encode(vector: Matrix) -> bytes:
     [[127, -64]]
     """
     scale = np.float32(max(float(np.abs(vector).max(initial=0.0)) / 127, 1e-12))
-    return bytes(scale.tobytes() + np.rint(vector / scale).astype(np.int8).tobytes())
+    numbers: bytes = np.rint(vector / scale).astype(np.int8).tobytes()
+    return scale.tobytes() + numbers
 
 
 def decode(found: Sequence[bytes]) -> tuple[npt.NDArray[np.int8], Matrix]:

@@ -82,7 +82,7 @@ class DenseIndex:
             try:
                 self._collection = self._in_line(progress)
             except Exception as error:
-                self._collection = None
+                self._collection, self._mark = None, None
                 raise DenseIndexError(f"Chroma at {self._home.where} can't be used: {error}") from error
             finally:
                 self._busy = False

@@ -42,7 +42,7 @@ class ForeignArticleError(LibraryError):
 
 
 class DenseIndexError(RagError):
-    """Chroma can't be built or reached. Nothing is lost: exact search answers from the truth meanwhile."""
+    """Chroma can't be built or reached. Nothing is lost: the search goes on without it meanwhile."""
 
 
 class EmbeddingError(RagError):

@@ -1,8 +1,8 @@
 """Search by looking at all vectors, fast and in little memory.
 
 Of each passage memory holds a byte a dimension, and its signs, a bit a dimension. The vectors with most signs in common
-with the question's are compared by their bytes: what is found differs from an exact search only where two passages are
-as good as equally near (see docs/scale.md). What others write is followed change by change.
+with the question's, the larger numbers counting more, are compared by their bytes: of the 30 nearest of 100,000 it
+finds 99 in 100, and of the first eight nearly all (docs/scale.md). What others write is followed change by change.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ Hits = list[tuple[str, float]]  # (passage id, cosine similarity), most similar 
 LOOKED_AT, SHARE_LOOKED_AT = 2_000, 0.005
 BLOCK = 1 << 15  # vectors whose signs are compared at a time: they stay in the processor's cache
 FAR = np.uint16(65_535)
+LARGE = 0.95  # the quantile of a question's numbers from which on they count most
 ROOM = 1.25  # what arrays grow by; memory that is not written to is not taken
 MOST_ROWS = 2  # for each passage
 _WORD = 64
@@ -163,14 +164,24 @@ def _nearest_by_signs(shelf: _Shelf, vector: Matrix, rows: npt.NDArray[np.intp] 
 
 
 def _apart(signs: npt.NDArray[np.uint64], vector: Matrix) -> npt.NDArray[np.uint16]:
-    """In how many signs each differs from the vector."""
-    asked = _signs(vector[None])[:, 0]
+    """In how many signs each differs from the vector, those of its larger numbers counting more: 0 to 3."""
+    asked, planes = _signs(vector[None])[:, 0], _planes(vector)
     apart = np.zeros(signs.shape[1], dtype=np.uint16)
     for at in range(0, len(apart), BLOCK):
         part = apart[at : at + BLOCK]
-        for word, own in zip(signs, asked, strict=True):
-            part += np.bitwise_count(word[at : at + BLOCK] ^ own)
+        for word, own, ones, twos in zip(signs, asked, *planes, strict=True):
+            differs = word[at : at + BLOCK] ^ own
+            part += np.bitwise_count(differs & ones)
+            part += np.bitwise_count(differs & twos) << np.uint8(1)
     return apart
+
+
+def _planes(vector: Matrix) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """What each number of a vector counts, as two bits: those that count 1 and those that count 2."""
+    size = np.abs(vector)
+    most = max(float(np.quantile(size, LARGE)), 1e-12)
+    weight = np.minimum(np.rint(3 * size / most), 3).astype(np.int8)
+    return _signs((weight & 1)[None])[:, 0], _signs((weight & 2)[None])[:, 0]
 
 
 def _signs(rows: npt.NDArray[np.int8] | Matrix) -> npt.NDArray[np.uint64]:

@@ -433,7 +433,7 @@ class Health:
     embed_model: str
     answerer: AnswererName
     model: str | None
-    dense: Literal["chroma", "exact"]  # exact while Chroma is being rebuilt
+    dense: Literal["chroma", "exact"]  # exact: the codes of all vectors, while Chroma is not ready
     refined: int | None  # passages that the second, finer encoder has read; None where it is not in use
     version: str
     usage: Usage | None = None  # of language models since the start; None: there is none

@@ -239,3 +239,20 @@ def test_a_chroma_server_serves_as_well_as_the_embedded_one(
     assert state(second) == "chroma"
     assert len(second.search(embed_question(embedder, "cat"), 10)) == 2
     second.close()
+
+
+def test_an_index_that_could_not_be_put_in_place_is_tried_again(
+    store: Store, chroma: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: EmbeddedHome) -> None:
+        raise OSError("no space left on device")
+
+    index = DenseIndex(store, EmbeddedHome(chroma, "articles-test"))
+    with monkeypatch.context() as patched:
+        patched.setattr(EmbeddedHome, "publish", fail)
+        with pytest.raises(DenseIndexError, match="no space left"):
+            index.sync()
+    assert state(index) == "exact"
+    index.sync()
+    assert state(index) == "chroma"
+    index.close()

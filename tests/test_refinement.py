@@ -307,7 +307,7 @@ def test_vectors_of_another_encoder_are_dropped_and_the_same_ones_kept(
 def as_an_older_version_left_it(store: Store) -> None:
     """Without the column that refined vectors are kept in."""
     with store.transaction() as db:
-        for trigger in ("passage_came", "passage_went", "passage_refined", "changes_forgotten"):
+        for trigger in ("passage_came", "passage_went", "passage_refined"):
             db.execute(f"DROP TRIGGER {trigger}")
         db.execute("DROP INDEX passages_unrefined")
         db.execute("ALTER TABLE passages DROP COLUMN refined")
