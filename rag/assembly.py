@@ -289,7 +289,8 @@ def _warm_up(embedder: Embedder, encoder: FineEncoder | None, retriever: HybridR
             encoder.question("warm up", "en")
     except EmbeddingError as error:
         log.warning("%s", error)
-    with contextlib.suppress(sqlite3.ProgrammingError):  # closed meanwhile
+    # Closed meanwhile, or damaged, which every question then tells.
+    with contextlib.suppress(sqlite3.ProgrammingError, StoreError):
         retriever.load()
 
 

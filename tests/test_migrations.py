@@ -24,7 +24,6 @@ from rag.types import Answer
 
 INDEXES = Path(__file__).parent / "data" / "indexes"
 KEPT = (
-    "passage_id",
     "vector",
     "units",
     "unit_of",
@@ -126,11 +125,11 @@ def test_after_an_upgrade_answers_are_given_nothing_is_embedded_and_one_line_tel
 ) -> None:
     path = made("schema-2.sqlite3.gz", settings.data_dir)
     moved(path, settings.articles)
-    vectors = rows(path, "SELECT passage_id, vector FROM passages ORDER BY key")
+    vectors = rows(path, "SELECT key, vector FROM passages ORDER BY key")
     with caplog.at_level(logging.WARNING, logger="rag"):
         report = run_ingest(settings, [settings.articles])
     assert [result.action for result in report.results] == ["unchanged"] * 3
-    assert rows(path, "SELECT passage_id, vector FROM passages ORDER BY key") == vectors
+    assert rows(path, "SELECT key, vector FROM passages ORDER BY key") == vectors
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 1
     assert "from format 2 to 3" in told[0]
