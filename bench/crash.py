@@ -46,7 +46,7 @@ def main() -> int:
         print(f"{tally.ambiguous} of them with a change in flight")
         print(f"{tally.questions} questions meanwhile, {tally.answers} answered")
         print(f"{len(tally.failures)} failures; {time.perf_counter() - begun:.0f} s, {cpu} s of CPU")
-        for where, number in tally.where.most_common(SHOWN):
+        for where, number in sorted(tally.where.items(), key=lambda one: -one[1])[:SHOWN]:
             print(f"{number:6} {where}")
         print("\n".join(tally.failures[:SHOWN]))
     return 1 if tally.failures else 0

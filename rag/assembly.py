@@ -370,7 +370,9 @@ def verify_index(settings: Settings, paths: Sequence[Path], progress: Step | Non
     try:
         with reading(path) as db:
             check_truth(db, stamp_of(embedder), paths, report, progress, settings.json_places)
-            if not report.off.keys() & {"file", "stamp"}:
+            if report.off.keys() & {"file", "stamp", "passage"}:
+                report.notes.append("Chroma was left out: what it is held against must be mended first")
+            else:
                 lock.acquire("verify its dense index")
                 _verify_dense(settings, embedder, db, report, progress)
     except DamagedError as error:
@@ -397,6 +399,7 @@ def _verify_dense(
         raise
     except Exception as error:  # noqa: BLE001  whatever Chroma raises: its error types are many and undocumented
         report.add([Finding("chroma", home.where, f"cannot be searched: {error}", remedy)])
+        home.close(sound=False)
     else:
         home.close()  # which vouches for it
 

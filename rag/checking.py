@@ -56,8 +56,8 @@ class Verification:
     """What a verification found. ``checked`` counts what was looked at, ``off`` the findings of each kind; of these
     the first ones of each kind are in ``findings``. ``notes`` are no faults."""
 
-    checked: Counter[str] = field(default_factory=Counter)
-    off: Counter[str] = field(default_factory=Counter)
+    checked: dict[str, int] = field(default_factory=dict)
+    off: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -66,10 +66,14 @@ class Verification:
         """Whether nothing is off."""
         return not self.off
 
+    def count(self, what: str) -> None:
+        """Say that one more of these was looked at."""
+        self.checked[what] = self.checked.get(what, 0) + 1
+
     def add(self, found: Iterable[Finding]) -> None:
         """Take findings in."""
         for one in found:
-            self.off[one.kind] += 1
+            self.off[one.kind] = self.off.get(one.kind, 0) + 1
             if self.off[one.kind] <= EXAMPLES:
                 self.findings.append(one)
 
@@ -148,14 +152,14 @@ def check_articles(db: Connection, report: Verification, progress: Step | None =
     for done, article in enumerate(db.execute("SELECT * FROM articles ORDER BY path, part")):
         if progress and done % EVERY == 0:
             progress("articles", done, number)
-        report.checked["articles"] += 1
+        report.count("articles")
         seen: Counter[tuple[str, str]] = Counter()
         sql = (
             "SELECT p.*, l.tokens, c.embedder AS code, c.fine AS fine_code FROM passages p "
             "LEFT JOIN lexical l ON l.rowid = p.key LEFT JOIN codes c ON c.key = p.key WHERE article_id = ?"
         )
         for passage in db.execute(sql + " ORDER BY p.key", (article["id"],)):
-            report.checked["passages"] += 1
+            report.count("passages")
             where = f"{article['path']}, passage {passage['passage_id']}"
             try:
                 off = list(_check_passage(article, passage, seen, dimension, fine))
@@ -176,7 +180,7 @@ def check_files(
     for done, file in enumerate(known):
         if progress and done % EVERY == 0:
             progress("files", done, len(known))
-        report.checked["files"] += 1
+        report.count("files")
         if file.failure is not None:
             report.notes.append(f"{file.path} did not go in: {file.failure}")
         else:

@@ -53,8 +53,8 @@ class ChromaHome(Protocol):
     def discard(self) -> None:
         """Forget the current collection, so that the next is built anew."""
 
-    def close(self) -> None:
-        """Leave the current collection in a state that ``open`` trusts."""
+    def close(self, *, sound: bool = True) -> None:
+        """Leave the current collection in a state that ``open`` trusts, unless it is not ``sound``."""
 
 
 class EmbeddedHome:
@@ -122,10 +122,10 @@ class EmbeddedHome:
         if self._folder.is_dir():
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def close(self) -> None:
+    def close(self, *, sound: bool = True) -> None:
         """See ChromaHome."""
         self._stop()
-        if self._generation is not None and self._generation.is_dir():
+        if sound and self._generation is not None and self._generation.is_dir():
             _seal_of(self._generation).write_text(_checksum(self._generation))
             self._generation = None
 
@@ -196,7 +196,7 @@ class ServerHome:
         with contextlib.suppress(NotFoundError):
             self._client.delete_collection(self._name)
 
-    def close(self) -> None:
+    def close(self, *, sound: bool = True) -> None:
         """See ChromaHome."""
 
 

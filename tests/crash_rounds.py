@@ -104,7 +104,7 @@ class Tally:
 
     rounds: int = 0
     landed: int = 0
-    where: Counter[str] = field(default_factory=Counter)  # what was going on when it was killed
+    where: dict[str, int] = field(default_factory=dict)  # what was going on when it was killed
     ambiguous: int = 0  # changes in flight
     questions: int = 0
     answers: int = 0
@@ -148,7 +148,8 @@ class World:
         self.tally.rounds += 1
         self.tally.landed += landed
         if landed:
-            self.tally.where[_where(notes)] += 1
+            where = _where(notes)
+            self.tally.where[where] = self.tally.where.get(where, 0) + 1
         wrong = [note["error"] for note in notes if "error" in note]
         wrong += self._compare(before, target, notes) + self._off(None)
         if chroma:

@@ -35,7 +35,7 @@ from rag.store import Store
 
 NAMES = ("a0", "a1", "a2")  # an article in each language
 NOBODY = 65534
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 Fault = Callable[["Index"], str]
 FAULTS: dict[str, Fault] = {}

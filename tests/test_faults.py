@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,12 +37,11 @@ def product() -> Iterator[None]:
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> Index:
-    tmp_path.chmod(0o755)
-    for parent in list(tmp_path.parents)[:3]:  # pytest's own folders, which are closed to other users
-        if parent.name.startswith(("pytest-", "popen-")):
-            parent.chmod(0o755)
-    return Index(tmp_path)
+def index() -> Iterator[Index]:
+    """In a folder of its own, since pytest closes its folders to other users, as whom some faults are played."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Index(Path(name))
 
 
 @pytest.mark.parametrize("what", FAULTS)
