@@ -74,7 +74,7 @@ def _once(settings: Settings, paths: list[Path], args: argparse.Namespace) -> in
             ERR.print(f"{result.action}: {result.path}: {result.detail}", markup=False, soft_wrap=True)
     if args.json:
         counts = {action: report.count(action) for action in ACTIONS}
-        print(json.dumps({**counts, **asdict(report)}, ensure_ascii=False))
+        print(json.dumps({**counts, "duplicates": report.duplicates, **asdict(report)}, ensure_ascii=False))
     else:
         print(_summary(report, dry_run=args.dry_run))
     return 1 if report.failed else 0
@@ -83,9 +83,10 @@ def _once(settings: Settings, paths: list[Path], args: argparse.Namespace) -> in
 def _summary(report: IngestReport, *, dry_run: bool) -> str:
     langs = ", ".join(f"{lang} {count}" for lang, count in report.langs.items()) or "none"
     done = ", ".join(f"{report.count(action)} {action}" for action in ACTIONS)
+    same = f" ({report.duplicates} of them tell what another article tells)" if report.duplicates else ""
     would = "would be: " if dry_run else ""
     return (
-        f"{would}{done}; the index holds {report.articles} articles, {report.passages} passages ({langs}); "
+        f"{would}{done}{same}; the index holds {report.articles} articles, {report.passages} passages ({langs}); "
         f"{report.seconds} s"
     )
 

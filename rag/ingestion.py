@@ -29,12 +29,14 @@ Step = Callable[[str, int, int], None]  # what is going on, done, of
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What happened to one file. ``detail`` says why it failed, or what the ``warnings`` say."""
+    """What happened to one file. ``detail`` says why it failed, or what the ``warnings`` say; ``same_as`` are the ids of
+    articles that were there already and tell the same in nearly the same words."""
 
     path: str
     action: Action
     detail: str = ""
     warnings: tuple[ParseWarning, ...] = ()
+    same_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ class IngestReport:
     def count(self, action: Action) -> int:
         """How many files this happened to."""
         return sum(result.action == action for result in self.results)
+
+    @property
+    def duplicates(self) -> int:
+        """How many of the files that went in tell what another article tells."""
+        return sum(bool(result.same_as) for result in self.results)
 
     @property
     def failed(self) -> tuple[FileResult, ...]:
@@ -106,11 +113,13 @@ class Ingestor:
         except (ArticleError, OSError) as error:
             kept = " (the version indexed before stays)" if known else ""
             return FileResult(str(path), "failed", f"{error}{kept}")
+        same_as: tuple[str, ...] = ()
         if not dry_run:
             article = self._with_free_id(article, path, known)
             self._store.put(article, path, root, sha256, self._embed(article))
+            same_as = self._store.same_as(article.id)
         detail = "; ".join(map(str, article.warnings))
-        return FileResult(str(path), "updated" if known else "added", detail, article.warnings)
+        return FileResult(str(path), "updated" if known else "added", detail, article.warnings, same_as)
 
     def _with_free_id(self, article: Article, path: Path, known: Known | None) -> Article:
         """A file keeps its id; one whose id is taken (same name, other folder) gets one from its full path."""

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -24,9 +23,11 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from rag.dense import DenseIndex, ExactIndex
 from rag.embedding import Embedder, FineEncoder, Matrix, embed_question
 from rag.nodes import Question, ScoredSentence, to_node
+from rag.quantities import amounts
 from rag.store import Store, StoredPassage
+from rag.support.polarity import negations
 from rag.text import content_tokens, for_embedding, identify, tokens
-from rag.types import Lang
+from rag.types import Lang, Passage
 from rag.units import is_whole
 
 # From each of the searches: of 775 questions on XQuAD the first passage was the same with 50, 40, 30 and 20, and the
@@ -45,6 +46,9 @@ TRANSLATION = 0.98  # never before what it translates
 # Passages of one article, in one language, that are so near and share so many of their words are one: who repeats a
 # paragraph with a word changed, to be found in place of all others, is found once.
 SAME_AGAIN, SAME_WORDS = 0.95, 0.5
+# Of two articles of one story more words must be the same, and all amounts and negations: a reader must see a correction.
+COPIED_WORDS = 0.8
+MOST_CANDIDATES = 20 * CANDIDATES  # where copies crowd out the others, so many are looked at
 SPARE = 3  # passages kept for each one asked for, since ranking takes copies and translations out
 MAX_TERMS = 40  # the rarest tokens of a long question; the rest add work and little evidence
 # BM25's usual constants (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond").
@@ -141,7 +145,8 @@ class HybridRetriever(BaseRetriever):
         found = {passage_id for form in asked for passage_id in self._candidates(form, allowed)}
         scored = [_better([_score(form, stored) for form in asked]) for stored in self._store.load(found)]
         ranked = sorted(_with_translations(scored, question.lang), key=lambda s: -s.score)
-        best = list(islice(_once(ranked), SPARE * question.top_k))
+        stories = self._store.stories(s.stored.passage.passage_id for s in ranked)
+        best = _once(ranked, stories)[: SPARE * question.top_k]
         return [
             to_node(replace(s.stored.passage, score=s.score), partial(_sentences, s), s.stored.vector.tolist())
             for s in best
@@ -155,11 +160,33 @@ class HybridRetriever(BaseRetriever):
         return _Asked(lang, vector, fine, weights, self._store.mean_length(), self._scoring)
 
     def _candidates(self, asked: _Asked, allowed: list[str] | None) -> set[str]:
-        found = {passage_id for passage_id, _ in self._dense.search(asked.vector, CANDIDATES, allowed)}
-        if asked.fine is not None:
-            found.update(passage_id for passage_id, _ in self._fine.search(asked.fine, CANDIDATES, allowed))
-        found.update(self._store.lexical(list(asked.weights), CANDIDATES, allowed))
-        return found
+        def dense(limit: int) -> list[str]:
+            return [passage_id for passage_id, _ in self._dense.search(asked.vector, limit, allowed)]
+
+        def fine(limit: int) -> list[str]:
+            vector = asked.fine
+            return [] if vector is None else [found for found, _ in self._fine.search(vector, limit, allowed)]
+
+        def lexical(limit: int) -> list[str]:
+            return self._store.lexical(list(asked.weights), limit, allowed)
+
+        return {passage_id for search in (dense, fine, lexical) for passage_id in self._not_crowded(search)}
+
+    def _not_crowded(self, search: Callable[[int], list[str]]) -> list[str]:
+        """What a search finds, more of it where much of that may be copies of the rest."""
+        limit = CANDIDATES
+        while True:
+            found = search(limit)
+            if len(found) < limit or limit >= MOST_CANDIDATES or len(found) - self._copies(found) >= CANDIDATES:
+                return found
+            limit *= 2
+
+    def _copies(self, found: Sequence[str]) -> int:
+        """How many of these passages may be copies: of each story those of all its articles but one."""
+        of_articles: dict[int, Counter[str]] = {}
+        for story, article_id in self._store.stories(found).values():
+            of_articles.setdefault(story, Counter())[article_id] += 1
+        return sum(counts.total() - max(counts.values()) for counts in of_articles.values())
 
     def _weights(self, text: str, lang: Lang, passages: int) -> dict[str, float]:
         terms = dict.fromkeys(content_tokens(text, lang) or tokens(text, lang))
@@ -190,22 +217,53 @@ class _Scored:
     asked: _Asked
 
 
-def _once(ranked: Iterable[_Scored]) -> Iterator[_Scored]:
-    """Scored passages in their order, without those that say what one before them in the same article says."""
-    before: dict[tuple[str, Lang], list[StoredPassage]] = {}
+def _once(ranked: Iterable[_Scored], stories: Mapping[str, tuple[int, str]]) -> list[_Scored]:
+    """Scored passages in their order, without those that say what one before them says: in the same article, or in
+    another of its story, of which the one to show takes the place."""
+    kept: list[_Scored] = []
+    before: dict[tuple[str | int, Lang], list[int]] = {}
     for scored in ranked:
-        stored = scored.stored
-        said = before.setdefault((stored.passage.article_id, stored.passage.lang), [])
-        if not any(_says_again(stored, other) for other in said):
-            said.append(stored)
-            yield scored
+        passage = scored.stored.passage
+        story = stories.get(passage.passage_id, (passage.article_id,))[0]
+        places = before.setdefault((story, passage.lang), [])
+        again = next((i for i in places if _says_again(scored.stored, kept[i].stored)), None)
+        if again is None:
+            places.append(len(kept))
+            kept.append(scored)
+        elif _is_to_show(passage, kept[again].stored.passage):
+            kept[again] = replace(scored, score=kept[again].score)
+    return kept
+
+
+def _is_to_show(one: Passage, other: Passage) -> bool:
+    """Whether a passage is to stand for its copy in another article: what can be opened, then the newest."""
+    if one.article_id == other.article_id:
+        return False
+    return (one.url is not None, one.date or "") > (other.url is not None, other.date or "")
 
 
 def _says_again(one: StoredPassage, other: StoredPassage) -> bool:
     if float(one.vector @ other.vector) < SAME_AGAIN:
         return False
+    if one.passage.article_id != other.passage.article_id:
+        return _is_copy(one, other)
     words, others = (set(content_tokens(stored.passage.text, stored.passage.lang)) for stored in (one, other))
     return len(words & others) >= SAME_WORDS * len(words | others)
+
+
+def _is_copy(one: StoredPassage, other: StoredPassage) -> bool:
+    if one.tokens == other.tokens:
+        return True
+    words, others = set(one.tokens), set(other.tokens)
+    if len(words & others) < COPIED_WORDS * len(words | others):
+        return False
+    return _facts(one.passage) == _facts(other.passage)
+
+
+def _facts(passage: Passage) -> tuple[list[tuple[float, str]], int]:
+    """The amounts of a passage, and how many negations it has."""
+    found = sorted((amount.value, amount.unit) for amount in amounts(passage.text, passage.lang))
+    return found, len(negations(passage.text, passage.lang))
 
 
 def _better(forms: Sequence[_Scored]) -> _Scored:

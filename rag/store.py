@@ -17,13 +17,15 @@ from typing import Any
 
 import numpy as np
 
+from rag import stories
 from rag.chunking import Chunk
 from rag.embedding import Matrix
 from rag.errors import IndexMismatchError
+from rag.prints import prints_of
 from rag.text import tokens
-from rag.types import Article, ArticleSummary, Filters, Passage
+from rag.types import Article, ArticleSummary, Filters, Lang, Passage
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE articles (
@@ -48,6 +50,12 @@ CREATE VIRTUAL TABLE lexical USING fts5(tokens, tokenize = "ascii tokenchars '_'
 CREATE VIRTUAL TABLE lexical_terms USING fts5vocab(lexical, row);
 CREATE TRIGGER passages_gone AFTER DELETE ON passages BEGIN DELETE FROM lexical WHERE rowid = old.key; END;
 """
+_SCHEMA += stories.SCHEMA
+
+_PASSAGE = (
+    'p.passage_id, p.article_id, p.lang, p.heading, p.kind, p.start, p."end", a.title, a.url, a.author, a.date, a.file, '
+    'substr(a.text, p.start + 1, p."end" - p.start) AS text'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +200,7 @@ class Store:
 
     def put(self, article: Article, path: Path, root: Path, sha256: str, chunks: Sequence[EmbeddedChunk]) -> None:
         """Write an article and its passages in place of what is there under its path, in one transaction."""
+        prints = prints_of(one.chunk.passage for one in chunks)
         with self.transaction() as db:
             db.execute("DELETE FROM articles WHERE path = ?", (str(path),))
             db.execute(
@@ -206,6 +215,7 @@ class Store:
             db.executemany("INSERT INTO tags VALUES (?, ?)", [(article.id, tag) for tag in article.tags])
             for chunk in chunks:
                 _insert_passage(db, chunk)
+            stories.enter(db, article.id, prints)
             _bump(db)
 
     def remove(self, article_ids: Iterable[str]) -> None:
@@ -275,12 +285,46 @@ class Store:
         rows = self._db.execute(
             "SELECT a.id, a.file, a.title, a.url, a.author, a.date, a.description, a.langs, a.qa_pairs, "
             "length(a.text) AS characters, count(p.key) AS passages, "
-            "(SELECT json_group_array(tag) FROM (SELECT tag FROM tags WHERE article_id = a.id ORDER BY rowid)) AS tags "
+            "(SELECT json_group_array(tag) FROM (SELECT tag FROM tags WHERE article_id = a.id ORDER BY rowid)) AS tags, "
+            "(SELECT story FROM stories WHERE article_id = a.id) AS story, "
+            "(SELECT json_group_array(article_id) FROM (SELECT other.article_id FROM stories own "
+            "JOIN stories other ON other.story = own.story AND other.article_id <> a.id "
+            "JOIN articles o ON o.id = other.article_id WHERE own.article_id = a.id ORDER BY o.rowid)) AS same_as "
             f"FROM articles a LEFT JOIN passages p ON p.article_id = a.id {where}"
             "GROUP BY a.id ORDER BY a.date IS NULL, a.date DESC, a.title",
             values,
         )
         return [_summary(row) for row in rows]
+
+    def same_as(self, article_id: str) -> tuple[str, ...]:
+        """The ids of the other articles that tell the same in nearly the same words."""
+        rows = self._db.execute(
+            "SELECT other.article_id FROM stories own JOIN stories other ON other.story = own.story "
+            "WHERE own.article_id = ? AND other.article_id <> own.article_id",
+            (article_id,),
+        )
+        return tuple(row[0] for row in rows)
+
+    def stories(self, ids: Iterable[str]) -> dict[str, tuple[int, str]]:
+        """Those of these passages that are of a story which several articles tell, with the story and the article."""
+        rows = self._db.execute(
+            "SELECT p.passage_id, s.story, s.article_id FROM passages p JOIN stories s ON s.article_id = p.article_id "
+            "WHERE p.passage_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(ids)),),
+        )
+        return {row[0]: (row[1], row[2]) for row in rows}
+
+    def retold(self, article_id: str, lang: Lang, filters: Filters, *, include_qa: bool) -> list[Passage]:
+        """What may be used of the other articles that tell the same: those with a link first, the newest first."""
+        where, values = _where(filters, include_qa=include_qa)
+        rows = self._db.execute(
+            f"SELECT {_PASSAGE} FROM stories own JOIN stories other ON other.story = own.story "
+            "JOIN articles a ON a.id = other.article_id JOIN passages p ON p.article_id = a.id "
+            f"WHERE {' AND '.join(['own.article_id = ?', 'a.id <> own.article_id', 'p.lang = ?', *where])} "
+            "ORDER BY a.url IS NULL, a.date DESC, p.key",
+            [article_id, lang, *values],
+        )
+        return [Passage(**dict(zip(row.keys(), row, strict=True))) for row in rows]
 
     def text(self, article_id: str) -> str | None:
         """The whole text of an article, into which all offsets point."""
@@ -380,7 +424,7 @@ def _create(db: sqlite3.Connection, *, revision: int) -> None:
 
 def _recreate(db: sqlite3.Connection) -> None:
     revision = int(db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()["value"])
-    for table in ("lexical_terms", "lexical", "tags", "passages", "articles", "meta"):
+    for table in (*stories.TABLES, "lexical_terms", "lexical", "tags", "passages", "articles", "meta"):
         db.execute(f"DROP TABLE IF EXISTS {table}")
     _create(db, revision=revision + 1)
 
@@ -437,8 +481,10 @@ def _refined(blob: bytes | None, units: int, sentences: int) -> Refined | None:
 
 def _summary(row: sqlite3.Row) -> ArticleSummary:
     fields: dict[str, Any] = dict(zip(row.keys(), row, strict=True))
-    for name in ("langs", "tags"):
+    for name in ("langs", "tags", "same_as"):
         fields[name] = tuple(json.loads(fields[name]))
+    if not fields["same_as"]:
+        fields["story"] = None  # the others are gone
     return ArticleSummary(**fields)
 
 
