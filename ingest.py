@@ -83,7 +83,8 @@ def _once(settings: Settings, paths: list[Path], args: argparse.Namespace) -> in
 def _summary(report: IngestReport, *, dry_run: bool) -> str:
     langs = ", ".join(f"{lang} {count}" for lang, count in report.langs.items()) or "none"
     done = ", ".join(f"{report.count(action)} {action}" for action in ACTIONS)
-    same = f" ({report.duplicates} of them tell what another article tells)" if report.duplicates else ""
+    tell = "tells" if report.duplicates == 1 else "tell"
+    same = f" ({report.duplicates} of them {tell} what another article tells)" if report.duplicates else ""
     would = "would be: " if dry_run else ""
     return (
         f"{would}{done}{same}; the index holds {report.articles} articles, {report.passages} passages ({langs}); "

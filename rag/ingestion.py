@@ -29,8 +29,10 @@ Step = Callable[[str, int, int], None]  # what is going on, done, of
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What happened to one file. ``detail`` says why it failed, or what the ``warnings`` say; ``same_as`` are the ids of
-    articles that were there already and tell the same in nearly the same words."""
+    """What happened to one file. ``detail`` says why it failed, or what the ``warnings`` say.
+
+    ``same_as`` are the ids of articles that were there already and tell the same in nearly the same words.
+    """
 
     path: str
     action: Action

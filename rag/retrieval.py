@@ -46,7 +46,7 @@ TRANSLATION = 0.98  # never before what it translates
 # Passages of one article, in one language, that are so near and share so many of their words are one: who repeats a
 # paragraph with a word changed, to be found in place of all others, is found once.
 SAME_AGAIN, SAME_WORDS = 0.95, 0.5
-# Of two articles of one story more words must be the same, and all amounts and negations: a reader must see a correction.
+# Of two articles of one story more words must be the same, all amounts and negations: a reader must see a correction.
 COPIED_WORDS = 0.8
 MOST_CANDIDATES = 20 * CANDIDATES  # where copies crowd out the others, so many are looked at
 SPARE = 3  # passages kept for each one asked for, since ranking takes copies and translations out

@@ -53,8 +53,8 @@ CREATE TRIGGER passages_gone AFTER DELETE ON passages BEGIN DELETE FROM lexical 
 _SCHEMA += stories.SCHEMA
 
 _PASSAGE = (
-    'p.passage_id, p.article_id, p.lang, p.heading, p.kind, p.start, p."end", a.title, a.url, a.author, a.date, a.file, '
-    'substr(a.text, p.start + 1, p."end" - p.start) AS text'
+    'p.passage_id, p.article_id, p.lang, p.heading, p.kind, p.start, p."end", a.title, a.url, a.author, a.date, '
+    'a.file, substr(a.text, p.start + 1, p."end" - p.start) AS text'
 )
 
 
@@ -285,8 +285,8 @@ class Store:
         rows = self._db.execute(
             "SELECT a.id, a.file, a.title, a.url, a.author, a.date, a.description, a.langs, a.qa_pairs, "
             "length(a.text) AS characters, count(p.key) AS passages, "
-            "(SELECT json_group_array(tag) FROM (SELECT tag FROM tags WHERE article_id = a.id ORDER BY rowid)) AS tags, "
-            "(SELECT story FROM stories WHERE article_id = a.id) AS story, "
+            "(SELECT json_group_array(tag) FROM (SELECT tag FROM tags WHERE article_id = a.id ORDER BY rowid)) AS tags"
+            ", (SELECT story FROM stories WHERE article_id = a.id) AS story, "
             "(SELECT json_group_array(article_id) FROM (SELECT other.article_id FROM stories own "
             "JOIN stories other ON other.story = own.story AND other.article_id <> a.id "
             "JOIN articles o ON o.id = other.article_id WHERE own.article_id = a.id ORDER BY o.rowid)) AS same_as "
