@@ -26,7 +26,7 @@ from rag.nodes import Question, ScoredSentence, to_node
 from rag.quantities import amounts
 from rag.store import Store, StoredPassage
 from rag.support.polarity import negations
-from rag.text import content_tokens, for_embedding, identify, tokens
+from rag.text import content_tokens, for_embedding, identify, plain, tokens
 from rag.types import Lang, Passage
 from rag.units import is_whole
 
@@ -47,7 +47,10 @@ TRANSLATION = 0.98  # never before what it translates
 # paragraph with a word changed, to be found in place of all others, is found once.
 SAME_AGAIN, SAME_WORDS = 0.95, 0.5
 # Of two articles of one story more words must be the same, all amounts and negations: a reader must see a correction.
+# But of no more than so many, or thirty copies with a time of their own would be all that is found.
 COPIED_WORDS = 0.8
+VERSIONS = 2
+AS_GOOD = 0.98  # the share of the best copy's score with which another one may stand for it
 MOST_CANDIDATES = 20 * CANDIDATES  # where copies crowd out the others, so many are looked at
 SPARE = 3  # passages kept for each one asked for, since ranking takes copies and translations out
 MAX_TERMS = 40  # the rarest tokens of a long question; the rest add work and little evidence
@@ -226,44 +229,46 @@ def _once(ranked: Iterable[_Scored], stories: Mapping[str, tuple[int, str]]) -> 
         passage = scored.stored.passage
         story = stories.get(passage.passage_id, (passage.article_id,))[0]
         places = before.setdefault((story, passage.lang), [])
-        again = next((i for i in places if _says_again(scored.stored, kept[i].stored)), None)
+        near = [i for i in places if _says_nearly(scored.stored, kept[i].stored)]
+        again = next((i for i in near if _says_again(scored.stored.passage, kept[i].stored.passage)), None)
         if again is None:
-            places.append(len(kept))
-            kept.append(scored)
-        elif _is_to_show(passage, kept[again].stored.passage):
+            if len(near) < VERSIONS:
+                places.append(len(kept))
+                kept.append(scored)
+        elif _is_to_show(scored, kept[again]):
             kept[again] = replace(scored, score=kept[again].score)
     return kept
 
 
-def _is_to_show(one: Passage, other: Passage) -> bool:
-    """Whether a passage is to stand for its copy in another article: what can be opened, then the newest."""
-    if one.article_id == other.article_id:
+def _is_to_show(scored: _Scored, best: _Scored) -> bool:
+    """Whether a passage is to stand for its copy in another article: what can be opened, then the newest; but not one
+    that lacks what makes the best answer the question."""
+    one, other = scored.stored.passage, best.stored.passage
+    if one.article_id == other.article_id or scored.score < AS_GOOD * best.score:
         return False
     return (one.url is not None, one.date or "") > (other.url is not None, other.date or "")
 
 
-def _says_again(one: StoredPassage, other: StoredPassage) -> bool:
+def _says_nearly(one: StoredPassage, other: StoredPassage) -> bool:
     if float(one.vector @ other.vector) < SAME_AGAIN:
         return False
-    if one.passage.article_id != other.passage.article_id:
-        return _is_copy(one, other)
-    words, others = (set(content_tokens(stored.passage.text, stored.passage.lang)) for stored in (one, other))
-    return len(words & others) >= SAME_WORDS * len(words | others)
-
-
-def _is_copy(one: StoredPassage, other: StoredPassage) -> bool:
-    if one.tokens == other.tokens:
-        return True
+    if one.passage.article_id == other.passage.article_id:
+        words, others = (set(content_tokens(stored.passage.text, stored.passage.lang)) for stored in (one, other))
+        return len(words & others) >= SAME_WORDS * len(words | others)
     words, others = set(one.tokens), set(other.tokens)
-    if len(words & others) < COPIED_WORDS * len(words | others):
-        return False
-    return _facts(one.passage) == _facts(other.passage)
+    return len(words & others) >= COPIED_WORDS * len(words | others)
+
+
+def _says_again(one: Passage, other: Passage) -> bool:
+    """Whether of two passages that say nearly the same one is enough."""
+    return one.article_id == other.article_id or one.text == other.text or _facts(one) == _facts(other)
 
 
 def _facts(passage: Passage) -> tuple[list[tuple[float, str]], int]:
     """The amounts of a passage, and how many negations it has."""
-    found = sorted((amount.value, amount.unit) for amount in amounts(passage.text, passage.lang))
-    return found, len(negations(passage.text, passage.lang))
+    text = plain(passage.text)
+    found = sorted((amount.value, amount.unit) for amount in amounts(text, passage.lang))
+    return found, len(negations(text, passage.lang))
 
 
 def _better(forms: Sequence[_Scored]) -> _Scored:

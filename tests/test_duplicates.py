@@ -40,21 +40,21 @@ SAID: dict[Lang, str] = {
     "de": "Die Brücke ist 640 Meter lang und hat zwei Spuren für Fahrräder.",
     "zh": "大桥全长640米，设有两条自行车道。",
 }
-OTHERS: dict[Lang, tuple[str, str]] = {  # a word that another editor changed, and an edit of the sentence asked about
-    "en": ("Shop owners", "The bridge is 640 metres long and has two paths for bicycles."),
-    "de": ("Die Händler", "Die Brücke ist 640 Meter lang und hat zwei Wege für Fahrräder."),
-    "zh": ("店主们", "大桥全长640米，设有两条步行道。"),
+OTHERS: dict[Lang, tuple[str, str]] = {  # a word that another editor changed, and what the sentence asked about became
+    "en": ("Shop owners", "The bridge has two lanes for bicycles."),
+    "de": ("Die Händler", "Die Brücke hat zwei Spuren für Fahrräder."),
+    "zh": ("店主们", "大桥设有两条自行车道。"),
 }
 WEATHER: dict[Lang, str] = {
     "en": (
-        "The temperature rises to {} degrees in the afternoon and falls to {} degrees at night. The wind blows from the "
-        "west at {} kilometres an hour. The chance of rain is {} per cent. Drivers should take care in the morning "
+        "The temperature rises to {} degrees in the afternoon and falls to {} degrees at night. The wind blows from "
+        "the west at {} kilometres an hour. The chance of rain is {} per cent. Drivers should take care in the morning "
         "because fog may lower visibility. The next report follows in the evening."
     ),
     "de": (
-        "Die Temperatur steigt am Nachmittag auf {} Grad und fällt in der Nacht auf {} Grad. Der Wind weht aus Westen mit "
-        "{} Kilometern in der Stunde. Die Wahrscheinlichkeit für Regen liegt bei {} Prozent. Autofahrer sollten am Morgen "
-        "vorsichtig sein, da Nebel die Sicht einschränken kann. Der nächste Bericht folgt am Abend."
+        "Die Temperatur steigt am Nachmittag auf {} Grad und fällt in der Nacht auf {} Grad. Der Wind weht aus Westen "
+        "mit {} Kilometern in der Stunde. Die Wahrscheinlichkeit für Regen liegt bei {} Prozent. Autofahrer sollten am "
+        "Morgen vorsichtig sein, da Nebel die Sicht einschränken kann. Der nächste Bericht folgt am Abend."
     ),
     "zh": (
         "下午气温升至{}度，夜间降至{}度。西风每小时{}公里。降雨概率为百分之{}。"
@@ -196,10 +196,8 @@ def test_an_answer_names_every_outlet_that_says_it_word_for_word(product: Callab
     assert {len(one.same_as) for one in assistant.articles()} == {3}
     answer = assistant.ask(ASKED[lang])
     assert sources(assistant, answer)[0] == ("new", ["old", "bare"])  # what can be opened first, then the newest
-    assert "edited" not in json.dumps(answer.to_dict())
-    only = assistant.ask(ASKED[lang], filters=Filters(authors=("old", "edited")))
-    assert all(not one.also or one.also[0].author == "edited" for one in only.citations)
-    assert sources(assistant, only)[0] == ("edited", []) or sources(assistant, only)[0] == ("old", [])
+    only = assistant.ask(ASKED[lang], filters=Filters(authors=("old", "bare")))
+    assert sources(assistant, only)[0] == ("old", ["bare"])  # nothing that the question leaves out
 
 
 def test_what_another_outlet_says_otherwise_is_found_too(product: Callable[..., Assistant]) -> None:
