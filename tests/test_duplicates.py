@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from conftest import SubjectEmbedder, settings_for
+from web_fakes import QUOTE, SUMMARY, make_answer, make_citation
 
 from ingest import main as ingest
 from rag.assembly import open_assistant, run_ingest
 from rag.assistant import Assistant
 from rag.ingestion import Ingestor
 from rag.store import Store
-from rag.types import Answer, Filters, Lang
+from rag.types import LANGS, Also, Answer, Filters, Lang
+from rag.web.entries import Entry, read_entries, to_json
+from rag.web.export_copy import answer_as_html, answer_as_text
+from rag.web.export_html import conversation_as_html
+from rag.web.export_markdown import conversation_as_markdown
+from rag.web.library_render import render_list
+from rag.web.mcp.text import answer_text
+from rag.web.openai.text import CitedText, without_sources
+from rag.web.render import render_sources
+from rag.web.strings import TEXTS
 
 STORIES: dict[Lang, str] = {
     "en": (
@@ -243,3 +255,73 @@ def test_ingest_says_how_many_tell_what_another_tells(
     assert ingest([str(folder), "--data-dir", str(tmp_path / "data")]) == 0
     assert "1 added" in (said := capsys.readouterr().out)
     assert "1 of them tells what another article tells" in said
+
+
+# --- What is shown ------------------------------------------------------------------------------------------
+
+
+def make_also(name: str, url: str | None) -> Also:
+    return Also(
+        f"p-{name}", f"a-{name}", f"Katzen in {name}", url, name, "2024-05-22", QUOTE, 0, len(QUOTE), f"{name}.md"
+    )
+
+
+ALSO = (
+    make_also("Tagblatt", "https://tagblatt.example/katzen?a=1&b=2"),
+    make_also("<b>Bote</b>", None),
+    make_also("Falle", "javascript:alert(1)"),
+)
+RETOLD = make_answer(citations=(make_citation(also=ALSO),))
+MADE = datetime(2024, 5, 21, tzinfo=UTC)
+
+
+def lines_with(shown: str, words: str) -> list[str]:
+    return [line for line in shown.splitlines() if words in line]
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_card_of_a_source_names_the_others_with_links_that_are_safe(lang: Lang) -> None:
+    card = render_sources(RETOLD, "1-a1", lang)
+    also = card.partition('<p class="also">')[2].partition("</p>")[0]
+    assert also.startswith(TEXTS[lang]["also_in"].partition("{")[0])
+    assert '<a href="https://tagblatt.example/katzen?a=1&amp;b=2" target="_blank" rel="noopener noreferrer">' in also
+    assert also.count("<a ") == 1
+    assert "javascript" not in card
+    assert "<b>" not in also
+    assert 'class="also"' not in render_sources(make_answer(), "1-a1", lang)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_exports_name_the_others(lang: Lang) -> None:
+    entry = Entry("Was fraß die Katze?", answer=RETOLD)
+    words = TEXTS[lang]["also_in"].partition("{")[0].strip()
+    url = "https://tagblatt.example/katzen?a=1"
+    for shown in (
+        conversation_as_html([entry], lang, made=MADE),
+        conversation_as_markdown([entry], lang, made=MADE),
+        answer_as_text(entry, lang),
+        answer_as_html(entry, lang),
+    ):
+        (line,) = lines_with(shown, words)
+        assert url in line
+        assert "Falle" in line
+        assert "javascript" not in shown
+    assert read_entries(to_json([entry])) == (entry,)
+
+
+def test_chat_clients_and_tools_list_the_others_and_never_cite_them() -> None:
+    said = CitedText()
+    assert list(said.end(RETOLD))
+    assert "[Tagblatt](https://tagblatt.example/katzen?a=1&b=2)" in said.text.splitlines()[-1]
+    assert [one["url_citation"]["url"] for one in said.annotations] == [make_citation().url]
+    assert without_sources(said.text) == "Die Katze fraß 3 Mäuse[1]."
+    assert "[Tagblatt](https://tagblatt.example/katzen?a=1&b=2)" in answer_text(RETOLD)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_list_of_articles_says_where_the_same_stands(lang: Lang) -> None:
+    one = replace(SUMMARY, story=1, same_as=("other", "gone"))
+    other = replace(SUMMARY, id="other", author="<i>Tagblatt</i>", story=1, same_as=("cats", "gone"))
+    listed = render_list([one], 2, lang, same={"other": other})
+    assert TEXTS[lang]["also_in"].format(names="&lt;i&gt;Tagblatt&lt;/i&gt;") in listed
+    assert 'class="also"' not in render_list([SUMMARY], 1, lang)
