@@ -148,7 +148,7 @@ class HybridRetriever(BaseRetriever):
         found = {passage_id for form in asked for passage_id in self._candidates(form, allowed)}
         scored = [_better([_score(form, stored) for form in asked]) for stored in self._store.load(found)]
         ranked = sorted(_with_translations(scored, question.lang), key=lambda s: -s.score)
-        stories = self._store.stories(s.stored.passage.passage_id for s in ranked)
+        stories = self._store.stories_of(s.stored.passage.passage_id for s in ranked)
         best = _once(ranked, stories)[: SPARE * question.top_k]
         return [
             to_node(replace(s.stored.passage, score=s.score), partial(_sentences, s), s.stored.vector.tolist())
@@ -187,7 +187,7 @@ class HybridRetriever(BaseRetriever):
     def _copies(self, found: Sequence[str]) -> int:
         """How many of these passages may be copies: of each story those of all its articles but one."""
         of_articles: dict[int, Counter[str]] = {}
-        for story, article_id in self._store.stories(found).values():
+        for story, article_id in self._store.stories_of(found).values():
             of_articles.setdefault(story, Counter())[article_id] += 1
         return sum(counts.total() - max(counts.values()) for counts in of_articles.values())
 

@@ -51,6 +51,9 @@ CREATE VIRTUAL TABLE lexical_terms USING fts5vocab(lexical, row);
 CREATE TRIGGER passages_gone AFTER DELETE ON passages BEGIN DELETE FROM lexical WHERE rowid = old.key; END;
 """
 _SCHEMA += stories.SCHEMA
+# A thousand copies must make neither the list of articles long nor an answer slow.
+MOST_SAME = 50  # articles that one names
+MOST_RETOLD = 2000  # passages that are looked through for a quote
 
 _PASSAGE = (
     'p.passage_id, p.article_id, p.lang, p.heading, p.kind, p.start, p."end", a.title, a.url, a.author, a.date, '
@@ -289,7 +292,8 @@ class Store:
             ", (SELECT story FROM stories WHERE article_id = a.id) AS story, "
             "(SELECT json_group_array(article_id) FROM (SELECT other.article_id FROM stories own "
             "JOIN stories other ON other.story = own.story AND other.article_id <> a.id "
-            "JOIN articles o ON o.id = other.article_id WHERE own.article_id = a.id ORDER BY o.rowid)) AS same_as "
+            "JOIN articles o ON o.id = other.article_id WHERE own.article_id = a.id ORDER BY o.rowid "
+            f"LIMIT {MOST_SAME})) AS same_as "
             f"FROM articles a LEFT JOIN passages p ON p.article_id = a.id {where}"
             "GROUP BY a.id ORDER BY a.date IS NULL, a.date DESC, a.title",
             values,
@@ -305,7 +309,7 @@ class Store:
         )
         return tuple(row[0] for row in rows)
 
-    def stories(self, ids: Iterable[str]) -> dict[str, tuple[int, str]]:
+    def stories_of(self, ids: Iterable[str]) -> dict[str, tuple[int, str]]:
         """Those of these passages that are of a story which several articles tell, with the story and the article."""
         rows = self._db.execute(
             "SELECT p.passage_id, s.story, s.article_id FROM passages p JOIN stories s ON s.article_id = p.article_id "
@@ -321,8 +325,8 @@ class Store:
             f"SELECT {_PASSAGE} FROM stories own JOIN stories other ON other.story = own.story "
             "JOIN articles a ON a.id = other.article_id JOIN passages p ON p.article_id = a.id "
             f"WHERE {' AND '.join(['own.article_id = ?', 'a.id <> own.article_id', 'p.lang = ?', *where])} "
-            "ORDER BY a.url IS NULL, a.date DESC, p.key",
-            [article_id, lang, *values],
+            "ORDER BY a.url IS NULL, a.date DESC, p.key LIMIT ?",
+            [article_id, lang, *values, MOST_RETOLD],
         )
         return [Passage(**dict(zip(row.keys(), row, strict=True))) for row in rows]
 

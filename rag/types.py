@@ -125,7 +125,7 @@ class ArticleSummary:
     qa_pairs: int
     characters: int
     story: int | None = None  # a number that articles share which tell the same in nearly the same words
-    same_as: tuple[str, ...] = ()  # the ids of the others of its story, in the order in which they came
+    same_as: tuple[str, ...] = ()  # the ids of others of its story, 50 at most
 
 
 # --- What a question is ------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from rag.assembly import open_assistant, run_ingest
 from rag.assistant import Assistant
 from rag.ingestion import Ingestor
 from rag.store import Store
-from rag.types import LANGS, Also, Answer, Filters, Lang
+from rag.types import LANGS, Also, Answer, Citation, Filters, Lang
 from rag.web.entries import Entry, read_entries, to_json
 from rag.web.export_copy import answer_as_html, answer_as_text
 from rag.web.export_html import conversation_as_html
@@ -189,7 +189,8 @@ def product(tmp_path: Path, write: Callable[..., Path]) -> Iterator[Callable[...
 def sources(assistant: Assistant, answer: Answer) -> list[tuple[str, list[str]]]:
     """The outlet of each citation and those that say it too; each quote is where it says."""
     for citation in answer.citations:
-        for one in (citation, *citation.also):
+        places: list[Citation | Also] = [citation, *citation.also]
+        for one in places:
             found = assistant.article(one.article_id)
             assert found is not None
             assert found[1][one.start : one.end] == one.quote
@@ -236,7 +237,7 @@ def test_copies_do_not_crowd_out_another_article(product: Callable[..., Assistan
 def test_when_the_first_copy_goes_the_other_takes_its_place(product: Callable[..., Assistant]) -> None:
     assistant = product(a=outlet(STORIES["en"], "a", 2), b=outlet(STORIES["en"], "b", 1))
     first = assistant.ask(ASKED["en"]).citations[0]
-    assert [one.author for one in (first, *first.also)] == ["a", "b"]
+    assert (first.author, [one.author for one in first.also]) == ("a", ["b"])
     assistant.remove(first.article_id)
     answer = assistant.ask(ASKED["en"])
     assert sources(assistant, answer)[0] == ("b", [])
