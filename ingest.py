@@ -135,7 +135,7 @@ def _once(settings: Settings, paths: list[Path], args: argparse.Namespace, stop:
             ERR.print(told, markup=False, soft_wrap=True)
     if args.json:
         counts = {action: report.count(action) for action in ACTIONS}
-        print(json.dumps({**counts, **asdict(report)}, ensure_ascii=False))
+        print(json.dumps({**counts, "duplicates": report.duplicates, **asdict(report)}, ensure_ascii=False))
     else:
         print(_summary(report, dry_run=args.dry_run))
     return 1 if report.failed else 0
@@ -152,8 +152,10 @@ def _summary(report: IngestReport, *, dry_run: bool) -> str:
     langs = ", ".join(f"{lang} {count}" for lang, count in report.langs.items()) or "none"
     done = ", ".join(f"{report.count(action)} {action}" for action in ACTIONS)
     aside = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in sorted(report.others.items()))
+    tell = "tells" if report.duplicates == 1 else "tell"
+    same = f" ({report.duplicates} of them {tell} what another article tells)" if report.duplicates else ""
     return (
-        f"{'would be: ' if dry_run else ''}{done}{f' (left aside: {aside})' if aside else ''}; "
+        f"{'would be: ' if dry_run else ''}{done}{same}{f' (left aside: {aside})' if aside else ''}; "
         f"the index holds {report.articles} articles, {report.passages} passages ({langs}); {report.seconds} s"
     )
 

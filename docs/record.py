@@ -36,16 +36,18 @@ The town of Lowmere opened its new harbour bridge on 4 March 2024. The bridge is
 
 Cars pay a toll of 2.50 pounds to cross the harbour bridge.
 """
+AGAIN = ARTICLE.replace("Lowmere Post", "Coast Times").replace("www.example.org", "news.example.com")
 ADDED = "# Katzen\n\nDie Katze fraß drei Mäuse.\n"
 QUESTION = "How long is the harbour bridge?"
 STREAM = re.compile(r"(?<=<!-- recorded stream -->\n```\n).*?(?=```\n)", re.DOTALL)
 
 
 def record(folder: Path) -> dict[str, Any]:
-    """What a server over one small article answers; everything it writes goes into the folder."""
+    """What a server over one article, which two outlets have, answers; all that it writes goes into the folder."""
     texts = folder / "articles"
     texts.mkdir()
     (texts / "bridge.md").write_text(ARTICLE, encoding="utf-8")
+    (texts / "bridge-again.md").write_text(AGAIN, encoding="utf-8")
     values = {"articles": texts, "data_dir": folder / "data", "embed_model": "local-fast"}
     settings = Settings(_env_file=None, **values)  # type: ignore[call-arg,arg-type]
     run_ingest(settings, [texts])

@@ -28,8 +28,9 @@ from rag.assistant import Assistant
 from rag.checking import REBUILD, Finding, Verification, check_truth, reading
 from rag.checking_dense import check_dense
 from rag.chroma import ChromaHome, EmbeddedHome, ServerHome
-from rag.citations import Judge
+from rag.citations import Judge, Sources
 from rag.conversation.rewriting import HeuristicRewriter, Message, ModelRewriter, Rewriter
+from rag.copies import Copies
 from rag.dense import DenseIndex, Progress
 from rag.e5 import E5Encoder, find_weights
 from rag.embedding import Embedder, FineEncoder, UseEmbedding
@@ -177,13 +178,17 @@ def _assistant(
 ) -> Assistant:
     embedder, encoder = encoders
     retriever = HybridRetriever(store, dense, embedder, encoder)
+
+    def sources(question: Question) -> Sources:
+        return Copies(store, question.filters, include_qa=question.include_qa)
+
     engines: dict[AnswererName, CitedQueryEngine] = {
-        "extractive": CitedQueryEngine(retriever, RANKING, ExtractiveAnswerer())
+        "extractive": CitedQueryEngine(retriever, RANKING, ExtractiveAnswerer(), sources=sources)
     }
     writing = _writing(settings, embedder, encoder) if settings.chat_model else None
     if writing:
         engines["llm"] = CitedQueryEngine(
-            retriever, RANKING, writing.answerer, judge=writing.judge, fallback=ExtractiveAnswerer()
+            retriever, RANKING, writing.answerer, judge=writing.judge, fallback=ExtractiveAnswerer(), sources=sources
         )
     feedback = FeedbackStore(settings.data_dir / FEEDBACK_FILE)
     # Loads weights and language model now, on the other core, rather than in the first user's question.

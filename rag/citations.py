@@ -14,7 +14,7 @@ from typing import Protocol
 
 from rag.support.judge import Supported, Unsupported
 from rag.text import content_tokens, identify, plain, tokens
-from rag.types import Citation, Claim, Claimed, Draft, Dropped, Lang, Passage, Sentence
+from rag.types import Also, Citation, Claim, Claimed, Draft, Dropped, Lang, Passage, Sentence
 
 ENOUGH_SUPPORT = 0.6  # share of a sentence's content words that a text must hold to support it by words alone
 
@@ -33,6 +33,13 @@ class Judge(Protocol):
 
     def judge(self, claim: str, lang: Lang, passage: Passage) -> Supported | Unsupported:
         """Where a passage says a claim, which is in a language; or what it does not say of it."""
+
+
+class Sources(Protocol):
+    """Knows other articles that tell the same."""
+
+    def also(self, passage: Passage, start: int, end: int) -> tuple[Also, ...]:
+        """Where the words of an article at ``start:end`` stand in others, word for word."""
 
 
 @dataclass(slots=True)
@@ -59,6 +66,7 @@ class Gate:
 
     Without a judge only quotations pass. With ``evidence``, the ids of passages that seem to answer the
     question, the first sentence must rest on one of them: what is said of something else may be true, but is no answer.
+    With ``sources`` a citation names the other articles in which its quote stands.
     """
 
     def __init__(
@@ -67,11 +75,13 @@ class Gate:
         lang: Lang,
         judge: Judge | None = None,
         evidence: frozenset[str] | None = None,
+        sources: Sources | None = None,
     ) -> None:
         self._passages = {passage.passage_id: passage for passage in passages}
         self._lang = lang
         self._judge = judge
         self._evidence = evidence
+        self._sources = sources
         self._verified = Verified()
 
     @property
@@ -108,7 +118,7 @@ class Gate:
         resting_on = {quote.passage.passage_id for quote in quotes}
         if self._evidence is not None and not self.sentences and not resting_on & self._evidence:
             return self._drop(claim, "beside the question", ())
-        numbers = tuple(dict.fromkeys(_number(quote, self.citations) for quote in quotes))
+        numbers = tuple(dict.fromkeys(self._number(quote) for quote in quotes))
         sentence = Sentence(claim.text, numbers, round(max(quote.support for quote in quotes), 3))
         self.sentences.append(sentence)
         return sentence
@@ -151,6 +161,35 @@ class Gate:
             return _Quote(passage, passage.start + verdict.start, passage.start + verdict.end, verdict.support)
         wrong.append(Unsupported("wording", verdict.support) if isinstance(verdict, Supported) else verdict)
         return None
+
+    def _number(self, quote: _Quote) -> int:
+        """The number of a quote's citation; a new one when it was not cited before."""
+        passage = quote.passage
+        for citation in self.citations:
+            if (citation.passage_id, citation.start, citation.end) == (passage.passage_id, quote.start, quote.end):
+                return citation.number
+        self.citations.append(
+            Citation(
+                number=len(self.citations) + 1,
+                passage_id=passage.passage_id,
+                article_id=passage.article_id,
+                title=passage.title,
+                url=passage.url,
+                author=passage.author,
+                date=passage.date,
+                lang=passage.lang,
+                heading=passage.heading,
+                kind=passage.kind,
+                quote=passage.text[quote.start - passage.start : quote.end - passage.start],
+                start=quote.start,
+                end=quote.end,
+                file=passage.file,
+                passage=passage.text,
+                passage_start=passage.start,
+                also=self._sources.also(passage, quote.start, quote.end) if self._sources else (),
+            )
+        )
+        return len(self.citations)
 
 
 def verify(draft: Draft, passages: Sequence[Passage], lang: Lang, judge: Judge | None = None) -> Verified:
@@ -195,32 +234,3 @@ def support(sentence: str, quote: str) -> float:
 
 def _numbers(text: str) -> set[str]:
     return {token for match in _NUMBER.findall(text) for token in tokens(match, "en")}
-
-
-def _number(quote: _Quote, citations: list[Citation]) -> int:
-    """The number of a quote's citation; a new one when it was not cited before."""
-    passage = quote.passage
-    for citation in citations:
-        if (citation.passage_id, citation.start, citation.end) == (passage.passage_id, quote.start, quote.end):
-            return citation.number
-    citations.append(
-        Citation(
-            number=len(citations) + 1,
-            passage_id=passage.passage_id,
-            article_id=passage.article_id,
-            title=passage.title,
-            url=passage.url,
-            author=passage.author,
-            date=passage.date,
-            lang=passage.lang,
-            heading=passage.heading,
-            kind=passage.kind,
-            quote=passage.text[quote.start - passage.start : quote.end - passage.start],
-            start=quote.start,
-            end=quote.end,
-            file=passage.file,
-            passage=passage.text,
-            passage_start=passage.start,
-        )
-    )
-    return len(citations)

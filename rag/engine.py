@@ -17,7 +17,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from rag.answering import Answerer
 from rag.answering.prompts import MENTIONS_PASSAGES, note, refusal
-from rag.citations import Gate, Judge, with_markers
+from rag.citations import Gate, Judge, Sources, with_markers
 from rag.disagreement import find_disagreements
 from rag.errors import CancelledReplyError, ChatModelError
 from rag.nodes import Question, passage_of
@@ -67,7 +67,7 @@ class CitedQueryEngine(BaseQueryEngine):
     """Answers a ``Question`` with sentences that all passed verification, or refuses.
 
     ``judge`` makes the judge of an answer's sentences; without one only quotations pass. ``fallback`` answers where
-    none of the answerer's sentences can be proven.
+    none of the answerer's sentences can be proven. ``sources`` knows the other articles that say what is cited.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class CitedQueryEngine(BaseQueryEngine):
         *,
         judge: Callable[[Question], Judge] | None = None,
         fallback: Answerer | None = None,
+        sources: Callable[[Question], Sources] | None = None,
     ) -> None:
         super().__init__(callback_manager=None)
         self._retriever = retriever
@@ -85,6 +86,7 @@ class CitedQueryEngine(BaseQueryEngine):
         self._answerer = answerer
         self._judge = judge
         self._fallback = fallback
+        self._sources = sources
 
     def retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         """The passages for a question, ranked, best first."""
@@ -158,7 +160,8 @@ class CitedQueryEngine(BaseQueryEngine):
         """The sentences of an answerer that may be said, as they come, and what came of it."""
         judge = self._judge(question) if self._judge else None
         draft = answerer.draft(question, nodes)
-        outcome = _Outcome(draft, Gate(passages, question.lang, judge, draft.evidence))
+        sources = self._sources(question) if self._sources else None
+        outcome = _Outcome(draft, Gate(passages, question.lang, judge, draft.evidence, sources))
         try:
             for claim in outcome.draft.claims:
                 begun = perf_counter()

@@ -32,7 +32,9 @@ Step = Callable[[str, int, int], None]  # what is going on, done, of
 @dataclass(frozen=True, slots=True)
 class FileResult:
     """What happened to one file. ``detail`` says why it failed, or what the ``warnings`` say; ``news`` is false where
-    that was said at an earlier run, too."""
+    that was said at an earlier run, too. ``same_as`` are the ids of other articles that tell the same in nearly the
+    same words.
+    """
 
     path: str
     action: Action
@@ -40,6 +42,7 @@ class FileResult:
     warnings: tuple[ParseWarning, ...] = ()
     moved_from: str | None = None
     news: bool = True
+    same_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,11 @@ class IngestReport:
     def changed(self) -> bool:
         """Whether anything is to be told that was not told before."""
         return any(result.news for result in self.results)
+
+    @property
+    def duplicates(self) -> int:
+        """How many of the files that went in tell what another article tells."""
+        return sum(bool(result.same_as) for result in self.results)
 
     @property
     def failed(self) -> tuple[FileResult, ...]:
@@ -181,7 +189,13 @@ class Ingestor:
         if not dry_run:
             self._store.settle(replace(now, detail=detail), [known[part].id for part in gone])
         action: Action = "moved" if moved else "updated" if known else "added"
-        return FileResult(now.path, action, detail, warnings, moved)
+        same_as = () if dry_run else self._retold(now.path)
+        return FileResult(now.path, action, detail, warnings, moved, same_as=same_as)
+
+    def _retold(self, path: str) -> tuple[str, ...]:
+        """The articles of other files that tell what those of a file tell."""
+        own = {entry.id for entry in self._store.known(path=path)}
+        return tuple(dict.fromkeys(other for one in own for other in self._store.same_as(one) if other not in own))
 
 
 def _seen(path: Path, root: Path) -> KnownFile:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from rag import changes
+from rag import changes, stories
 from rag.chunking import passage_id
 from rag.errors import IndexMismatchError, LockedError
 from rag.locks import holder
@@ -130,9 +130,10 @@ def _upgrade(db: sqlite3.Connection) -> str:
 
 def _derive(db: sqlite3.Connection) -> None:
     """Make what is kept beside the passages, of today's format, from them."""
-    for statement in statements(changes.SCHEMA):
+    for statement in statements(changes.SCHEMA + stories.SCHEMA):
         db.execute(statement)
     changes.fill(db)
+    stories.fill(db)
 
 
 def _format_of(db: sqlite3.Connection) -> str:

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -26,9 +25,11 @@ from rag.dense import DenseIndex
 from rag.embedding import Embedder, FineEncoder, Matrix, embed_question
 from rag.flat import FlatIndex
 from rag.nodes import Question, ScoredSentence, to_node
+from rag.quantities import amounts
 from rag.store import Store, StoredPassage
-from rag.text import content_tokens, for_embedding, identify, tokens
-from rag.types import Lang
+from rag.support.polarity import negations
+from rag.text import content_tokens, for_embedding, identify, plain, tokens
+from rag.types import Lang, Passage
 from rag.units import is_whole
 
 # From each of the searches: of 775 questions on XQuAD the first passage was the same with 50, 40, 30 and 20, and the
@@ -47,6 +48,12 @@ TRANSLATION = 0.98  # never before what it translates
 # Passages of one article, in one language, that are so near and share so many of their words are one: who repeats a
 # paragraph with a word changed, to be found in place of all others, is found once.
 SAME_AGAIN, SAME_WORDS = 0.95, 0.5
+# Of two articles of one story more words must be the same, all amounts and negations: a reader must see a correction.
+# But of no more than so many, or thirty copies with a time of their own would be all that is found.
+COPIED_WORDS = 0.8
+VERSIONS = 2
+AS_GOOD = 0.98  # the share of the best copy's score with which another one may stand for it
+MOST_CANDIDATES = 20 * CANDIDATES  # where copies crowd out the others, so many are looked at
 SPARE = 3  # passages kept for each one asked for, since ranking takes copies and translations out
 MAX_TERMS = 40  # the rarest tokens of a long question; the rest add work and little evidence
 # BM25's usual constants (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond").
@@ -149,7 +156,8 @@ class HybridRetriever(BaseRetriever):
         found = {passage_id for form in asked for passage_id in self._candidates(form, allowed)}
         scored = [_better([_score(form, stored) for form in asked]) for stored in self._store.load(found)]
         ranked = sorted(_with_translations(scored, question.lang), key=lambda s: -s.score)
-        best = list(islice(_once(ranked), SPARE * question.top_k))
+        stories = self._store.stories_of(s.stored.passage.passage_id for s in ranked)
+        best = _once(ranked, stories)[: SPARE * question.top_k]
         return [
             to_node(replace(s.stored.passage, score=s.score), partial(_sentences, s), s.stored.vector.tolist())
             for s in best
@@ -163,11 +171,33 @@ class HybridRetriever(BaseRetriever):
         return _Asked(lang, vector, fine, weights, self._store.mean_length(), self._scoring)
 
     def _candidates(self, asked: _Asked, allowed: Keys | None) -> set[str]:
-        found = {passage_id for passage_id, _ in self._dense.search(asked.vector, CANDIDATES, allowed)}
-        if asked.fine is not None:
-            found.update(passage_id for passage_id, _ in self._fine.search(asked.fine, CANDIDATES, allowed))
-        found.update(self._store.lexical(list(asked.weights), CANDIDATES, allowed))
-        return found
+        def dense(limit: int) -> list[str]:
+            return [passage_id for passage_id, _ in self._dense.search(asked.vector, limit, allowed)]
+
+        def fine(limit: int) -> list[str]:
+            vector = asked.fine
+            return [] if vector is None else [found for found, _ in self._fine.search(vector, limit, allowed)]
+
+        def lexical(limit: int) -> list[str]:
+            return self._store.lexical(list(asked.weights), limit, allowed)
+
+        return {passage_id for search in (dense, fine, lexical) for passage_id in self._not_crowded(search)}
+
+    def _not_crowded(self, search: Callable[[int], list[str]]) -> list[str]:
+        """What a search finds, more of it where much of that may be copies of the rest."""
+        limit = CANDIDATES
+        while True:
+            found = search(limit)
+            if len(found) < limit or limit >= MOST_CANDIDATES or len(found) - self._copies(found) >= CANDIDATES:
+                return found
+            limit *= 2
+
+    def _copies(self, found: Sequence[str]) -> int:
+        """How many of these passages may be copies: of each story those of all its articles but one."""
+        of_articles: dict[int, Counter[str]] = {}
+        for story, article_id in self._store.stories_of(found).values():
+            of_articles.setdefault(story, Counter())[article_id] += 1
+        return sum(counts.total() - max(counts.values()) for counts in of_articles.values())
 
     def _weights(self, text: str, lang: Lang, passages: int) -> dict[str, float]:
         terms = dict.fromkeys(content_tokens(text, lang) or tokens(text, lang))
@@ -198,22 +228,55 @@ class _Scored:
     asked: _Asked
 
 
-def _once(ranked: Iterable[_Scored]) -> Iterator[_Scored]:
-    """Scored passages in their order, without those that say what one before them in the same article says."""
-    before: dict[tuple[str, Lang], list[StoredPassage]] = {}
+def _once(ranked: Iterable[_Scored], stories: Mapping[str, tuple[int, str]]) -> list[_Scored]:
+    """Scored passages in their order, without those that say what one before them says: in the same article, or in
+    another of its story, of which the one to show takes the place."""
+    kept: list[_Scored] = []
+    before: dict[tuple[str | int, Lang], list[int]] = {}
     for scored in ranked:
-        stored = scored.stored
-        said = before.setdefault((stored.passage.article_id, stored.passage.lang), [])
-        if not any(_says_again(stored, other) for other in said):
-            said.append(stored)
-            yield scored
+        passage = scored.stored.passage
+        story = stories.get(passage.passage_id, (passage.article_id,))[0]
+        places = before.setdefault((story, passage.lang), [])
+        near = [i for i in places if _says_nearly(scored.stored, kept[i].stored)]
+        again = next((i for i in near if _says_again(scored.stored.passage, kept[i].stored.passage)), None)
+        if again is None:
+            if len(near) < VERSIONS:
+                places.append(len(kept))
+                kept.append(scored)
+        elif _is_to_show(scored, kept[again]):
+            kept[again] = replace(scored, score=kept[again].score)
+    return kept
 
 
-def _says_again(one: StoredPassage, other: StoredPassage) -> bool:
+def _is_to_show(scored: _Scored, best: _Scored) -> bool:
+    """Whether a passage is to stand for its copy in another article: what can be opened, then the newest; but not one
+    that lacks what makes the best answer the question."""
+    one, other = scored.stored.passage, best.stored.passage
+    if one.article_id == other.article_id or scored.score < AS_GOOD * best.score:
+        return False
+    return (one.url is not None, one.date or "") > (other.url is not None, other.date or "")
+
+
+def _says_nearly(one: StoredPassage, other: StoredPassage) -> bool:
     if float(one.vector @ other.vector) < SAME_AGAIN:
         return False
-    words, others = (set(content_tokens(stored.passage.text, stored.passage.lang)) for stored in (one, other))
-    return len(words & others) >= SAME_WORDS * len(words | others)
+    if one.passage.article_id == other.passage.article_id:
+        words, others = (set(content_tokens(stored.passage.text, stored.passage.lang)) for stored in (one, other))
+        return len(words & others) >= SAME_WORDS * len(words | others)
+    words, others = set(one.tokens), set(other.tokens)
+    return len(words & others) >= COPIED_WORDS * len(words | others)
+
+
+def _says_again(one: Passage, other: Passage) -> bool:
+    """Whether of two passages that say nearly the same one is enough."""
+    return one.article_id == other.article_id or one.text == other.text or _facts(one) == _facts(other)
+
+
+def _facts(passage: Passage) -> tuple[list[tuple[float, str]], int]:
+    """The amounts of a passage, and how many negations it has."""
+    text = plain(passage.text)
+    found = sorted((amount.value, amount.unit) for amount in amounts(text, passage.lang))
+    return found, len(negations(text, passage.lang))
 
 
 def _better(forms: Sequence[_Scored]) -> _Scored:

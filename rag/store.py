@@ -17,16 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from rag import changes
+from rag import changes, stories
 from rag.changes import Keys, Kind, Mark, Rows, Totals
 from rag.chunking import Chunk
 from rag.embedding import Matrix
 from rag.errors import IndexMismatchError, StoreError
 from rag.migrations import migrate
+from rag.prints import prints_of
 from rag.sql import statements
 from rag.sqlite import Connection, connect
 from rag.text import tokens
-from rag.types import Article, ArticleSummary, Filters, LastIngest, Passage
+from rag.types import Article, ArticleSummary, Filters, Lang, LastIngest, Passage
 
 SCHEMA_VERSION = "3"
 _SCHEMA = """
@@ -58,7 +59,15 @@ CREATE VIRTUAL TABLE lexical USING fts5(tokens, tokenize = "ascii tokenchars '_'
 CREATE VIRTUAL TABLE lexical_terms USING fts5vocab(lexical, row);
 CREATE TRIGGER passages_gone AFTER DELETE ON passages BEGIN DELETE FROM lexical WHERE rowid = old.key; END;
 """
-_SCHEMA += changes.SCHEMA
+_SCHEMA += changes.SCHEMA + stories.SCHEMA
+# A thousand copies must make neither the list of articles long nor an answer slow.
+MOST_SAME = 50  # articles that one names
+MOST_RETOLD = 2000  # passages that are looked through for a quote
+
+_PASSAGE = (
+    'p.passage_id, p.article_id, p.lang, p.heading, p.kind, p.start, p."end", a.title, a.url, a.author, a.date, '
+    'a.file, substr(a.text, p.start + 1, p."end" - p.start) AS text'
+)
 
 # Postings of FTS5 that a search may read; it takes the rarest terms first. So many stand for a question of some words
 # among about 30,000 passages, in a fraction of the time that the encoders take.
@@ -297,6 +306,8 @@ class Store:
         Its file is in the manifest from now on, as not read to its end: should it never be settled, and the file be
         put back as it was, it must not pass for what is written here.
         """
+        passages = (one.chunk.passage for one in chunks)
+        prints = prints_of((passage.kind, passage.lang, passage.text) for passage in passages)
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, -1, 0, 0, '', '', NULL, '')", (path, root))
             db.execute("DELETE FROM articles WHERE (path = ? AND part = ?) OR id = ?", (path, article.part, article.id))
@@ -312,6 +323,7 @@ class Store:
             db.executemany("INSERT INTO tags VALUES (?, ?)", [(article.id, tag) for tag in article.tags])
             for chunk in chunks:
                 _insert_passage(db, chunk)
+            stories.enter(db, article.id, prints)
             _bump(db)
 
     def settle(self, file: KnownFile, gone: Iterable[str] = ()) -> None:
@@ -406,12 +418,47 @@ class Store:
         rows = self._db.execute(
             "SELECT a.id, a.file, a.title, a.url, a.author, a.date, a.description, a.langs, a.qa_pairs, "
             "length(a.text) AS characters, count(p.key) AS passages, "
-            "(SELECT json_group_array(tag) FROM (SELECT tag FROM tags WHERE article_id = a.id ORDER BY rowid)) AS tags "
+            "(SELECT json_group_array(tag) FROM (SELECT tag FROM tags WHERE article_id = a.id ORDER BY rowid)) AS tags"
+            ", (SELECT story FROM stories WHERE article_id = a.id) AS story, "
+            "(SELECT json_group_array(article_id) FROM (SELECT other.article_id FROM stories own "
+            "JOIN stories other ON other.story = own.story AND other.article_id <> a.id "
+            "JOIN articles o ON o.id = other.article_id WHERE own.article_id = a.id ORDER BY o.rowid "
+            f"LIMIT {MOST_SAME})) AS same_as "
             f"FROM articles a LEFT JOIN passages p ON p.article_id = a.id {where}"
             "GROUP BY a.id ORDER BY a.date IS NULL, a.date DESC, a.title",
             values,
         )
         return [_summary(row) for row in rows]
+
+    def same_as(self, article_id: str) -> tuple[str, ...]:
+        """The ids of the other articles that tell the same in nearly the same words."""
+        rows = self._db.execute(
+            "SELECT other.article_id FROM stories own JOIN stories other ON other.story = own.story "
+            "WHERE own.article_id = ? AND other.article_id <> own.article_id",
+            (article_id,),
+        )
+        return tuple(row[0] for row in rows)
+
+    def stories_of(self, ids: Iterable[str]) -> dict[str, tuple[int, str]]:
+        """Those of these passages that are of a story which several articles tell, with the story and the article."""
+        rows = self._db.execute(
+            "SELECT p.passage_id, s.story, s.article_id FROM passages p JOIN stories s ON s.article_id = p.article_id "
+            "WHERE p.passage_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(ids)),),
+        )
+        return {row[0]: (row[1], row[2]) for row in rows}
+
+    def retold(self, article_id: str, lang: Lang, filters: Filters, *, include_qa: bool) -> list[Passage]:
+        """What may be used of the other articles that tell the same: those with a link first, the newest first."""
+        where, values = _where(filters, include_qa=include_qa)
+        rows = self._db.execute(
+            f"SELECT {_PASSAGE} FROM stories own JOIN stories other ON other.story = own.story "
+            "JOIN articles a ON a.id = other.article_id JOIN passages p ON p.article_id = a.id "
+            f"WHERE {' AND '.join(['own.article_id = ?', 'a.id <> own.article_id', 'p.lang = ?', *where])} "
+            "ORDER BY a.url IS NULL, a.date DESC, p.key LIMIT ?",
+            [article_id, lang, *values, MOST_RETOLD],
+        )
+        return [Passage(**dict(zip(row.keys(), row, strict=True))) for row in rows]
 
     def text(self, article_id: str) -> str | None:
         """The whole text of an article, into which all offsets point."""
@@ -538,7 +585,8 @@ def _create(db: sqlite3.Connection, *, revision: int) -> None:
 
 def _recreate(db: sqlite3.Connection) -> None:
     revision = int(db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()["value"])
-    for table in ("lexical_terms", "lexical", "tags", "passages", "articles", "files", "meta", *changes.TABLES):
+    tables = ("lexical_terms", "lexical", "tags", "passages", "articles", "files", "meta")
+    for table in (*stories.TABLES, *changes.TABLES, *tables):
         db.execute(f"DROP TABLE IF EXISTS {table}")
     _create(db, revision=revision + 1)
 
@@ -636,8 +684,10 @@ def _refined(blob: bytes | None, units: int, sentences: int) -> Refined | None:
 
 def _summary(row: sqlite3.Row) -> ArticleSummary:
     fields: dict[str, Any] = dict(zip(row.keys(), row, strict=True))
-    for name in ("langs", "tags"):
+    for name in ("langs", "tags", "same_as"):
         fields[name] = tuple(json.loads(fields[name]))
+    if not fields["same_as"]:
+        fields["story"] = None  # the others are gone
     return ArticleSummary(**fields)
 
 

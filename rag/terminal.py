@@ -140,6 +140,10 @@ def show_answer(answer: Answer, console: Console) -> None:
     for citation in answer.citations:
         console.print()
         _show_source(citation.number, citation, citation.quote, console)
+        for other in citation.also:
+            where = checked_url(other.url) or other.file
+            told = " · ".join(_seen(fact) for fact in (other.title, other.author, other.date, where) if fact)
+            console.print(Text(f"    also in: {told}", style="dim"), soft_wrap=True)
 
 
 def show_results(found: Sequence[Passage], console: Console) -> None:

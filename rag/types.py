@@ -140,6 +140,8 @@ class ArticleSummary:
     passages: int  # body and qa
     qa_pairs: int
     characters: int
+    story: int | None = None  # a number that articles share which tell the same in nearly the same words
+    same_as: tuple[str, ...] = ()  # the ids of others of its story, 50 at most
 
 
 # --- What a question is ------------------------------------------------------------------------------------
@@ -297,6 +299,22 @@ class Sentence:
 
 
 @dataclass(frozen=True, slots=True)
+class Also:
+    """Where the words of a citation stand in another article too: ``quote == its text[start:end]``."""
+
+    passage_id: str
+    article_id: str
+    title: str
+    url: str | None
+    author: str | None
+    date: str | None
+    quote: str
+    start: int
+    end: int
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """A cited passage and the exact words it rests on: ``quote == article.text[start:end]``."""
 
@@ -316,6 +334,7 @@ class Citation:
     file: str
     passage: str  # the whole passage around the quote, for showing the quote in its context
     passage_start: int
+    also: tuple[Also, ...] = ()  # other articles that say it word for word
 
 
 @dataclass(frozen=True, slots=True)

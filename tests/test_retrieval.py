@@ -24,6 +24,13 @@ TEXTS = {
     "moon": "月亮距离地球约38万公里。月亮没有大气层。\n",
     "copy": "The cat of the mayor is called Tiger. It weighs 14 pounds.\n",
 }
+
+QUOTING = f"""{TEXTS["copy"]}
+## What the neighbours say
+
+Nobody in the street remembers when the animal moved in, but all agree that the house was empty for years before that,
+and that the garden looks better since the mayor lives there. The baker at the corner says that business is good.
+"""
 BILINGUAL = """
 # 市长的猫
 
@@ -105,7 +112,7 @@ def test_an_empty_index_finds_nothing(make: Callable[..., HybridRetriever]) -> N
 
 def test_a_copy_in_another_file_is_shown_once(make: Callable[..., HybridRetriever]) -> None:
     question = Question("What is the cat of the mayor called?", lang="en")
-    nodes = make(**TEXTS).retrieve(question)
+    nodes = make(**TEXTS | {"copy": QUOTING}).retrieve(question)
     ranked = WithoutTwins().postprocess_nodes(nodes, query_bundle=question)
     assert sum("Tiger" in passage_of(node).text for node in nodes) == 2
     assert sum("Tiger" in passage_of(node).text for node in ranked) == 1

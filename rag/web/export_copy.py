@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from rag.types import Lang
+from rag.web.also import Outlet, also_in_words, as_plain, outlets
 from rag.web.entries import Entry
 from rag.web.prose import one_line, to_html, to_plain
 from rag.web.references import Reference, question_lang, refer, trouble_of
@@ -59,7 +60,7 @@ def _paragraphs(entry: Entry, lang: Lang, form: _Form) -> list[str]:
 def _line(reference: Reference, lang: Lang) -> str:
     between, quote = TEXTS[lang]["export_between"], TEXTS[lang]["export_quote"].format(quote=reference.quote)
     facts = between.join([reference.title, *reference.facts(lang), reference.place(lang)])
-    return f"[{reference.number}] {facts} — {quote}"
+    return f"[{reference.number}] {facts} — {quote}{_also(reference, lang, as_plain)}"
 
 
 def _linked_line(reference: Reference, lang: Lang) -> str:
@@ -67,7 +68,17 @@ def _linked_line(reference: Reference, lang: Lang) -> str:
     title = _link(escape(reference.title), reference.url)
     rest = reference.facts(lang) if reference.url else [*reference.facts(lang), reference.place(lang)]
     facts = between.join([title, *(escape(fact) for fact in rest)])
-    return f'[{reference.number}] {facts} — <span lang="{reference.citation.lang}">{escape(quote)}</span>'
+    also = _also(reference, lang, _linked)
+    return f'[{reference.number}] {facts} — <span lang="{reference.citation.lang}">{escape(quote)}</span>{also}'
+
+
+def _also(reference: Reference, lang: Lang, write: Callable[[Outlet], str]) -> str:
+    told = also_in_words(outlets(reference.citation.also), lang, write)
+    return f" ({told})" if told else ""
+
+
+def _linked(one: Outlet) -> str:
+    return _link(escape(one.name), one.url)
 
 
 def _link(shown: str, url: str | None) -> str:

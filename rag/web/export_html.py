@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rag.text import identify
 from rag.types import Answer, Lang
+from rag.web.also import render_also
 from rag.web.beside import facts_of, origin_of
 from rag.web.entries import Entry
 from rag.web.prose import one_line, to_html, to_plain
@@ -118,7 +119,7 @@ def _card(reference: Reference, mentions: int, lang: Lang) -> str:
         f'<h3><span class="number">[{number}]</span> <span lang="{titled}">{escape(reference.title)}</span></h3>'
         f'<p class="meta">{facts_of(one, lang)}</p>'
         f'<blockquote lang="{one.lang}">{passage_of(one)}</blockquote>'
-        f'<p class="open">{origin_of(one, lang)} {back}</p></article>\n'
+        f'<p class="open">{origin_of(one, lang)} {back}</p>{render_also(one.also, lang)}</article>\n'
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from rag.types import Answer, Lang
+from rag.web.also import Outlet, also_in_words, outlets
 from rag.web.entries import Entry
 from rag.web.prose import one_line, to_plain
 from rag.web.references import (
@@ -86,4 +87,13 @@ def _footnote(reference: Reference, lang: Lang) -> str:
     facts = TEXTS[lang]["export_between"].join(known)
     place = f"<{reference.url}>" if reference.url else as_text(reference.place(lang))
     quote = TEXTS[lang]["export_quote"].format(quote=as_text(reference.quote))
-    return f"[^{reference.number}]: **{as_text(reference.title)}** ({as_text(facts)}) {place} — {quote}"
+    said = f"{place} — {quote}{_also(reference, lang)}"
+    return f"[^{reference.number}]: **{as_text(reference.title)}** ({as_text(facts)}) {said}"
+
+
+def _also(reference: Reference, lang: Lang) -> str:
+    def write(one: Outlet) -> str:
+        return f"{as_text(one.name)} <{one.url}>" if one.url else as_text(one.name)
+
+    told = also_in_words(outlets(reference.citation.also), lang, write)
+    return f" ({told})" if told else ""

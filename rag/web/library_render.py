@@ -7,7 +7,7 @@ result holds a line break.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from rag.library import Added
@@ -15,6 +15,7 @@ from rag.links import checked_url
 from rag.markup import without_comments
 from rag.metadata import read_front_matter
 from rag.types import ArticleSummary, ArticleView, Lang, Passage
+from rag.web.also import also_in_words, outlets
 from rag.web.beside import host_of
 from rag.web.library_list import outlet_of
 from rag.web.prose import to_html, to_plain
@@ -24,8 +25,15 @@ LISTED = 200  # at first; more are shown when somebody wants them
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n")
 
 
-def render_list(found: Sequence[ArticleSummary], total: int, lang: Lang, shown: int = LISTED) -> str:
-    """The first so many of the articles that were found, out of all that there are."""
+def render_list(
+    found: Sequence[ArticleSummary],
+    total: int,
+    lang: Lang,
+    shown: int = LISTED,
+    same: Mapping[str, ArticleSummary] | None = None,
+) -> str:
+    """The first so many of the articles that were found, out of all that there are; ``same`` has those that tell the
+    same as one of them, by their ids."""
     texts = TEXTS[lang]
     if total == 0:
         return _listing(f'<p class="empty">{escape(texts["articles_none"])}</p>', lang)
@@ -34,7 +42,7 @@ def render_list(found: Sequence[ArticleSummary], total: int, lang: Lang, shown: 
     count = f'<p class="count">{escape(one if len(found) == total else found_of)}</p>'
     if not found:
         return _listing(f'{count}<p class="empty">{escape(texts["articles_no_match"])}</p>', lang)
-    items = "".join(_item(summary, lang) for summary in found[:shown])
+    items = "".join(_item(summary, lang, same or {}) for summary in found[:shown])
     return _listing(f"{count}<ul>{items}</ul>", lang)
 
 
@@ -106,15 +114,22 @@ def _listing(content: str, lang: Lang) -> str:
     return f'<section class="listing" lang="{lang}">{content}</section>'
 
 
-def _item(one: ArticleSummary, lang: Lang) -> str:
+def _item(one: ArticleSummary, lang: Lang, same: Mapping[str, ArticleSummary]) -> str:
     link = f'<a class="open-article" href="#article-{escape(one.id)}">{escape(to_plain(one.title))}</a>'
     url = checked_url(one.url)
     origin = f" · {_link(url, f'{host_of(url)} ↗')}" if url else ""
     opened = f'<span class="opened">{escape(TEXTS[lang]["articles_opened"])}</span>'  # shown when shelf.js says so
     return (
         f'<li class="item">{opened}<h3 lang="{_first(one, lang)}">{link}</h3>'
-        f'<p class="meta">{_meta(one, lang)}{origin}</p>{_tags(one)}</li>'
+        f'<p class="meta">{_meta(one, lang)}{origin}</p>{_also(one, lang, same)}{_tags(one)}</li>'
     )
+
+
+def _also(one: ArticleSummary, lang: Lang, same: Mapping[str, ArticleSummary]) -> str:
+    """In which other outlets the same article stands."""
+    others = outlets(same[other] for other in one.same_as if other in same)
+    told = also_in_words(others, lang, lambda outlet: escape(outlet.name))
+    return f'<p class="also">{told}</p>' if told else ""
 
 
 def _meta(one: ArticleSummary, lang: Lang) -> str:

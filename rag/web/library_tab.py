@@ -121,7 +121,9 @@ class Shelves:
             return render_notice(TEXTS[reader]["unavailable"], reader), gr.update(visible=False)
         found = arrange(summaries, wanted)
         more = say_more(len(found) - shown, reader)
-        return render_list(found, len(summaries), reader, shown), gr.update(value=more, visible=bool(more))
+        others = {other for one in found[:shown] for other in one.same_as}
+        same = {one.id: one for one in summaries if one.id in others}
+        return render_list(found, len(summaries), reader, shown, same), gr.update(value=more, visible=bool(more))
 
     def arrive(
         self, open_id: str, words: str, order: str, lang: str, tag: str, outlet: str, shown: int, request: gr.Request

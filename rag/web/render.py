@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from rag.types import Answer, Citation, Lang, Said, Sentence
+from rag.web.also import render_also
 from rag.web.beside import facts_of, origin_of, render_also_found, render_dropped, render_nearest
 from rag.web.frame import lines
 from rag.web.prose import to_html, to_plain
@@ -168,7 +169,7 @@ def _card(citation: Citation, anchor: str, lang: Lang) -> str:
         f'<span class="title">{to_html(citation.title)}</span></h3>'
         f'<p class="meta">{facts_of(citation, lang)}</p>'
         f'<blockquote lang="{citation.lang}">{passage_of(citation)}</blockquote>'
-        f'<p class="open">{origin_of(citation, lang)}</p></article>'
+        f'<p class="open">{origin_of(citation, lang)}</p>{render_also(citation.also, lang)}</article>'
     )
 
 

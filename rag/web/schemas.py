@@ -178,7 +178,7 @@ class Articles(BaseModel):
 class ArticleDetail(ArticleSummary):
     """One article with its whole text, into which the offsets of all citations point."""
 
-    text: str
+    text: str = field(kw_only=True)
 
 
 class IngestRequest(Request):

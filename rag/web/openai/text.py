@@ -14,6 +14,7 @@ from rag.engine import join
 from rag.links import checked_url
 from rag.text import INVISIBLE
 from rag.types import Answer, Citation, Lang, Sentence
+from rag.web.also import Outlet, also_in_words, outlets
 from rag.web.openai.cutting import Cut
 from rag.web.prose import one_line, to_plain
 from rag.web.strings import TEXTS, format_date
@@ -188,4 +189,14 @@ def _source(cited: Sequence[Citation], lang: Lang) -> str:
     if url is None:
         facts.append(TEXTS[lang]["file"].format(file=first.file))
     numbers = ", ".join(str(citation.number) for citation in cited)
-    return f"- {_marker(numbers, url)} {' · '.join(_safe(fact) for fact in facts if fact)}"
+    return f"- {_marker(numbers, url)} {' · '.join(_safe(fact) for fact in facts if fact)}{_also(cited, lang)}"
+
+
+def _also(cited: Sequence[Citation], lang: Lang) -> str:
+    """The other outlets in which some of it stands; a program finds in ``also`` which words do."""
+
+    def write(one: Outlet) -> str:
+        return f"[{_safe(one.name)}]({_markdown_url(one.url)})" if one.url else _safe(one.name)
+
+    told = also_in_words(outlets(also for citation in cited for also in citation.also), lang, write)
+    return f" · {told}" if told else ""
