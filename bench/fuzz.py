@@ -24,9 +24,9 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from rag.articles import parse_article
-from rag.decoding import decode
 from rag.assembly import open_assistant, run_ingest
 from rag.chunking import chunk
+from rag.decoding import decode
 from rag.errors import ArticleError
 from rag.settings import load_settings
 from rag.uploads import Incoming, UploadLimits, unpack
