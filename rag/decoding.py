@@ -105,6 +105,10 @@ def _declared(data: bytes, declared: str | None) -> str | None:
 def _guess(data: bytes) -> tuple[str, ParseWarning]:
     if _CHINESE_UTF8.search(data):
         raise _mixed(data)
+    zeros = data.count(b"\x00")
+    # In UTF-16 every other byte of Latin text is zero, and the ones between are not.
+    if 4 * zeros >= len(data) and max(data[::2].count(b"\x00"), data[1::2].count(b"\x00")) < 0.9 * zeros:
+        raise ArticleError("is not a text file (it holds NUL characters)")
     fitting = [
         (fit(text, all_of_it=name.startswith("utf")), name, text)
         for name, encoding in GUESSES.items()

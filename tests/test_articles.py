@@ -382,7 +382,7 @@ def test_line_ends_are_made_one(ends: str) -> None:
         (b"<!-- hidden -->\n\n---\n\n***\n", "no text"),
         (b"[Source](https://a.org)\n", "no text"),
         (b"Text with \x00 in it.", "NUL"),
-        (b"\x00" * 200, "encoding"),
+        (b"\x00" * 200, "NUL"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)), "encoding"),
         (ZH.encode() + ZH.encode("gb18030"), "encoding"),
         (b"x" * (MAX_BYTES + 1), "larger than the 10 MB"),

@@ -76,7 +76,8 @@ def test_what_a_file_says_wrongly_is_not_believed(declared: str) -> None:
         (b"\xff\xfe" + ZH.encode("utf-16-le")[:-1], "begins as UTF-16"),
         (b"\xff\xfe\x00\xd8a\x00", "begins as UTF-16"),  # half of a surrogate pair
         (bytes(range(128, 256)) * 4, "encoding that can't be told"),
-        (b"\x00" * 5000, "encoding that can't be told"),
+        (b"\x00" * 5000, "NUL"),
+        (b"a\x00b" * 50, "NUL"),  # Chinese, if it were UTF-16
         (b"text\x00text", "NUL"),
     ],
 )
