@@ -161,7 +161,7 @@ def test_a_file_that_fails_is_told_once_more_and_read_again_only_when_it_changes
     assert [(r.action, r.news) for r in first.results if r.path.endswith("bad.md")] == [("failed", True)]
     ((action, news, detail),) = [(r.action, r.news, r.detail) for r in again.results if r.path.endswith("bad.md")]
     assert (action, news) == ("failed", False)
-    assert "save it as UTF-8" in detail
+    assert "NUL characters" in detail
     assert "not tried again until it changes" in detail
     bad.write_text(CATS.replace("cat", "lynx"), encoding="utf-8")
     assert shelf.done() == {"bad.md": "added"}
