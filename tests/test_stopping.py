@@ -26,7 +26,7 @@ from model_server import Given, Reply, Request, ScriptedServer, Streamed, said, 
 from rag.web.traffic import Door, Traffic
 
 ARTICLE = "# Von Katzen\n\nhttps://example.org/cats\n\nDie Katze fraß am Montag drei Mäuse im Garten.\n"
-WAIT = 60  # seconds, for whatever should come at once
+WAIT = 180  # seconds, for whatever should come at once
 
 
 class SlowModel:
