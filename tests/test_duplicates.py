@@ -315,7 +315,7 @@ def test_chat_clients_and_tools_list_the_others_and_never_cite_them() -> None:
     assert list(said.end(RETOLD))
     assert "[Tagblatt](https://tagblatt.example/katzen?a=1&b=2)" in said.text.splitlines()[-1]
     assert [one["url_citation"]["url"] for one in said.annotations] == [make_citation().url]
-    assert without_sources(said.text) == "Die Katze fraß 3 Mäuse[1]."
+    assert without_sources(said.text) == "Die Katze fraß 3 Mäuse [1]."
     assert "[Tagblatt](https://tagblatt.example/katzen?a=1&b=2)" in answer_text(RETOLD)
 
 
