@@ -141,7 +141,7 @@ def test_what_looks_as_it_did_is_not_opened(shelf: Shelf, monkeypatch: pytest.Mo
     def refuse(path: Path, size: int) -> str:
         raise AssertionError(f"{path} was opened")
 
-    monkeypatch.setattr(ingestion, "_hash", refuse)
+    monkeypatch.setattr(ingestion, "file_hash", refuse)
     assert shelf.done() == {}
 
 
