@@ -247,7 +247,7 @@ def is_a_folder(path: Path) -> None:
     path.mkdir(parents=True)
 
 
-@pytest.mark.parametrize("spoil", [broken_text, broken_folder, is_a_folder])
+@pytest.mark.parametrize("spoil", [broken_folder, is_a_folder])
 def test_a_file_that_cannot_be_used_costs_one_warning_and_ratings_say_so(
     path: Path, caplog: pytest.LogCaptureFixture, spoil: Callable[[Path], None]
 ) -> None:
@@ -282,15 +282,27 @@ def test_a_file_that_another_program_holds_stops_no_answer(
 
 
 def test_a_file_that_works_again_is_used_again(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    broken_text(path)
+    is_a_folder(path)
     store = FeedbackStore(path)
     record(store, "a1")
-    path.unlink()
+    path.rmdir()
     record(store, "a2")
     assert kept(store, "a1", "a2") == ["a2"]
     store.close()
     record(store, "a3")
     assert len(caplog.records) == 2
+
+
+def test_a_damaged_file_is_kept_aside_and_a_new_one_begun(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    broken_text(path)
+    store = FeedbackStore(path)
+    record(store, "a1")
+    assert kept(store, "a1") == ["a1"]
+    store.close()
+    aside = path.with_name("feedback.sqlite3.damaged-1")
+    assert aside.read_text(encoding="utf-8").startswith("This is no database.")
+    assert str(aside) in caplog.text
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
 # --- The assistant ------------------------------------------------------------------------------------------
@@ -363,7 +375,7 @@ def test_an_answer_that_was_given_before_is_the_one_that_was_given(tmp_path: Pat
 
 
 def test_a_file_of_answers_that_cannot_be_read_is_told(path: Path) -> None:
-    broken_text(path)
+    is_a_folder(path)
     with pytest.raises(FeedbackError):
         FeedbackStore(path).kept("a1")
 
