@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from rag.errors import ArticleError
-from rag.formats import documents
+from rag.formats import MAX_FILE_BYTES, documents
 from rag.formats.document import Document, Field, JsonFields
 from rag.links import checked_url, find_source_lines
 from rag.markup import blank_out, elements, heading_text, without_comments
@@ -19,7 +19,6 @@ from rag.text import INVISIBLE, brief, plain
 from rag.types import Article, OfferedQuestion, ParseWarning, Section, Unreadable
 
 MAX_BYTES = 10 * 1024 * 1024  # of an article's text: the longest novels have half of it
-MAX_FILE_BYTES = 50 * 1024 * 1024  # of a file: pages with their pictures, feeds and lists of many articles
 MAX_TOLD = 20  # parts that can't be read, told one by one
 MAX_TITLE, MAX_AUTHOR, MAX_DESCRIPTION, MAX_TAG = 300, 120, 1000, 80  # characters: these are labels, not text
 MAX_TAGS = 50
@@ -118,7 +117,8 @@ def _parsed(one: Document, file: str, make_id: Callable[[str], str], taken: set[
         if len(one.text) > MAX_BYTES // 4 and len(one.text.encode("utf-8", "replace")) > MAX_BYTES:
             raise ArticleError(f"is larger than the {MAX_BYTES // 2**20} MB an article may have; divide it")
         text = one.text.replace("\x00", "")  # written as an escape; a file that holds one as it is, is none of text
-        return parse_article(text, make_id(part), file, part=part, fields=one.fields, warnings=one.warnings)
+        name = f"{file}/{one.file}" if one.file else file
+        return parse_article(text, make_id(part), name, part=part, fields=one.fields, warnings=one.warnings)
     except ArticleError as error:
         if not part:
             raise

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rag.formats import SUFFIXES
+from rag.formats import INDEXED
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def is_pattern(path: Path) -> bool:
 def _sort(contents: Contents, folder: Path, name: str) -> None:
     if name.startswith("."):
         return
-    if name.lower().endswith(SUFFIXES):
+    if name.lower().endswith(INDEXED):
         contents.files.append(folder / name)
     else:
         contents.others[Path(name).suffix.lower()] += 1

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from rag.articles import MAX_FILE_BYTES, read_articles
+from rag.articles import read_articles
 from rag.chunking import VERSION
 from rag.embedding import Embedder
 from rag.errors import ArticleError
-from rag.formats import READERS
+from rag.formats import MAX_FILE_BYTES, READERS
 from rag.formats.document import JsonFields
 from rag.indexing import Indexer
 from rag.planning import make_plan

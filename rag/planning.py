@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rag.errors import ArticleError
 from rag.folders import expand, is_pattern, look_into
-from rag.formats import SUFFIXES
+from rag.formats import INDEXED
 from rag.store import KnownFile
 
 
@@ -66,7 +66,7 @@ def _plan_folder(plan: Plan, given: Path, folder: Path, indexed: Sequence[str]) 
 
 def _plan_pattern(plan: Plan, pattern: Path, indexed: Sequence[str]) -> None:
     root = next(parent for parent in pattern.parents if not is_pattern(parent)).resolve()
-    files = [found.resolve() for found in expand(pattern) if found.is_file() and found.name.lower().endswith(SUFFIXES)]
+    files = [found.resolve() for found in expand(pattern) if found.is_file() and found.name.lower().endswith(INDEXED)]
     below = {one for one in indexed if fnmatchcase(one, str(pattern))}
     if not files and not below:
         raise ArticleError(f"no article matches {pattern}")

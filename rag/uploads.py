@@ -9,33 +9,25 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-import stat
 import unicodedata
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
-from rag.articles import MAX_BYTES, MAX_FILE_BYTES, parse_file
+from rag.articles import MAX_BYTES, parse_file
 from rag.decoding import decode
 from rag.errors import ArticleError
-from rag.formats import SUFFIXES, TEXT_SUFFIXES
+from rag.formats import MAX_FILE_BYTES, SUFFIXES, TEXT_SUFFIXES
+from rag.formats.archive import ARCHIVE, BESIDE, BROKEN, is_bomb, lists_more_than, name_of, read, wrong_packing
 from rag.formats.document import JsonFields
 from rag.text import INVISIBLE
 from rag.types import Article
 
-ARCHIVE = ".zip"
 UNPACKED = 4  # times the size of an upload: text shrinks to a third or a quarter in an archive
-MAX_RATIO = 100  # text shrinks to a twentieth at best; only a bomb to less than a hundredth
-RATIO_FROM = 2**20  # bytes; a small file does no harm, however often it repeats itself
 MAX_STEM = 150  # bytes; with a date, a number and a suffix still below the 255 of file systems
 _FORBIDDEN = re.compile(r'[<>:"|?*]')  # on Windows
-_BESIDE = "__MACOSX/"  # what macOS puts beside every file of an archive
-_DIRECTORY_ENTRY = b"PK\x01\x02"
-# Pairs of high bytes alone: a Chinese name in GB 2312. German umlauts stand one by one.
-_GB_2312 = re.compile(rb"(?:[\x00-\x7f]|[\xa1-\xf7][\xa1-\xfe])*")
 
 Reason = Literal[
     "hidden",
@@ -218,12 +210,12 @@ def _opened(
     name: str, data: bytes, limits: UploadLimits, taken: Sequence[Incoming | Refused]
 ) -> list[Incoming | Refused]:
     """The files of an archive, of which there may be as many as are left of the limit."""
-    if data.count(_DIRECTORY_ENTRY) > 20 * limits.max_files + 1000:  # else reading the mere list could fill the memory
+    if lists_more_than(data, limits.max_files):
         return [Refused(name, "too_many", limits.max_files)]
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = [
-                e for e in archive.infolist() if not e.filename.endswith("/") and not e.filename.startswith(_BESIDE)
+                e for e in archive.infolist() if not e.filename.endswith("/") and not e.filename.startswith(BESIDE)
             ]
             if not entries:
                 return [Refused(name, "empty_archive")]
@@ -231,7 +223,7 @@ def _opened(
                 return [Refused(name, "too_many", limits.max_files)]
             room = UNPACKED * limits.max_bytes - sum(len(one.data) for one in taken if isinstance(one, Incoming))
             return list(_entries(name, archive, entries, room, limits))
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, ValueError, NotImplementedError):
+    except BROKEN:
         return [Refused(name, "broken_archive")]
 
 
@@ -239,58 +231,21 @@ def _entries(
     name: str, archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo], room: int, limits: UploadLimits
 ) -> Iterator[Incoming | Refused]:
     for entry in entries:
-        path = _name_of(entry)
+        path = name_of(entry)
         shown, file = f"{name}/{_shown(path)}", safe_name(path)
-        if reason := _wrong_name(file) or _wrong_packing(entry):
+        if reason := _wrong_name(file) or wrong_packing(entry):
             yield Refused(shown, reason)
             continue
         if room <= 0:
             yield Refused(shown, "too_much", UNPACKED * limits.max_bytes // 2**20)
             continue
-        # Never all of it: what an entry says of its own size may be a lie.
-        data = _read(archive, entry, min(MAX_FILE_BYTES, room) + 1)
+        data = read(archive, entry, min(MAX_FILE_BYTES, room) + 1)
         if data is None:
             yield Refused(shown, "broken_archive")
-        elif len(data) > MAX_RATIO * max(1, entry.compress_size) and len(data) > RATIO_FROM:
+        elif is_bomb(entry, data):
             yield Refused(shown, "bomb")
         elif room < len(data) <= MAX_FILE_BYTES:
             yield Refused(shown, "too_much", UNPACKED * limits.max_bytes // 2**20)
         else:
             yield _checked(shown, file, data, limits.json_fields)
         room -= len(data or b"")
-
-
-def _wrong_packing(entry: zipfile.ZipInfo) -> Reason | None:
-    if entry.flag_bits & 1:
-        return "encrypted"
-    if stat.S_ISLNK(entry.external_attr >> 16):
-        return "link"
-    # The module unpacks the other methods by the block, however much comes of one.
-    return None if entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) else "compression"
-
-
-def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes | None:
-    """So many bytes of an entry at most; None when it is damaged."""
-    try:
-        with archive.open(entry) as file:
-            return file.read(limit)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError):
-        return None
-
-
-def _name_of(entry: zipfile.ZipInfo) -> str:
-    """The path of an entry. Where the archive does not say that it is UTF-8, it is that or GB 2312, or it stays.
-
-    >>> _name_of(zipfile.ZipInfo("新闻.md".encode("gb2312").decode("cp437")))
-    '新闻.md'
-    """
-    if entry.flag_bits & 0x800 or entry.filename.isascii():
-        return entry.filename
-    try:
-        raw = entry.filename.encode("cp437")  # which is how it was read
-    except UnicodeEncodeError:
-        return entry.filename
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("gb18030", "replace") if _GB_2312.fullmatch(raw) else entry.filename

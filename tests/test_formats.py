@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from pdf_maker import pdf
 from rag.articles import MAX_BYTES, parse_file, read_article, read_articles
 from rag.chunking import chunk
 from rag.errors import ArticleError
-from rag.formats import SUFFIXES
+from rag.formats import INDEXED, SUFFIXES
 from rag.formats import pdf as pdf_format
 from rag.ingestion import Ingestor
 from rag.store import Store
@@ -410,7 +412,8 @@ PDF_BYTES = pdf([LINES])
     st.one_of(
         st.tuples(JSON.map(lambda value: json.dumps(value).encode()), st.sampled_from([".json", ".jsonl"])),
         st.tuples(MARKUP.map(str.encode), st.sampled_from([".html", ".xhtml", ".rss", ".xml"])),
-        st.tuples(st.binary(max_size=200), st.sampled_from(SUFFIXES)),
+        st.tuples(st.binary(max_size=200), st.sampled_from(INDEXED)),
+        st.tuples(MARKUP.map(lambda text: archive({"a.html": text, "b/c.md": text})), st.just(".zip")),
         st.tuples(
             st.tuples(st.integers(0, len(PDF_BYTES)), st.binary(max_size=8)).map(
                 lambda cut: PDF_BYTES[: cut[0]] + cut[1] + PDF_BYTES[cut[0] + len(cut[1]) :]
@@ -461,6 +464,59 @@ def test_the_index_follows_each_article_of_a_file(tmp_path: Path, store: Store, 
     titles, detail = titles_after("{broken", cats)
     assert titles == {"Cat", "月亮绕"}  # the broken line may be the one that was there
     assert detail.startswith("line 1: is not valid JSON")
+
+
+def archive(files: dict[str, str]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, text in files.items():
+            made.writestr(name, text)
+    return packed.getvalue()
+
+
+def test_an_archive_holds_what_its_files_hold(tmp_path: Path, store: Store, embedder: SubjectEmbedder) -> None:
+    lines = "\n".join(json.dumps({"id": n, "text": f"Dog number {n} sleeps all day long."}) for n in (1, 2))
+    files = {
+        "news/katzen.md": "# Katzen\n\nKatzen fressen Mäuse im Garten.",
+        "news/月亮.txt": "月亮绕着地球转动。",
+        "dogs.jsonl": lines,
+        "empty.md": "",
+        "picture.jpg": "x",
+        ".hidden.md": "Hidden.",
+        "__MACOSX/news/._katzen.md": "x",
+        "inner.zip": "x",
+    }
+    folder = tmp_path / "articles"
+    folder.mkdir()
+    (folder / "pack.zip").write_bytes(archive(files))
+    (result,) = Ingestor(store, embedder).run([folder]).results
+    assert result.action == "added"
+    assert result.detail == "empty.md: has no text"
+    assert {(one.file, one.title) for one in store.summaries()} >= {
+        ("pack.zip/news/katzen.md", "Katzen"),
+        ("pack.zip/news/月亮.txt", "月亮"),
+    }
+    assert store.count()[0] == 4
+    ids = {one.file: one.id for one in store.summaries()}
+    del files["news/月亮.txt"], files["empty.md"]
+    (folder / "pack.zip").write_bytes(archive(files))
+    (result,) = Ingestor(store, embedder).run([folder]).results
+    assert (result.action, result.detail, store.count()[0]) == ("updated", "", 3)
+    assert {one.file: one.id for one in store.summaries()}.items() <= ids.items()
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"PK nothing", "is a damaged zip archive"),
+        (archive({"a.jpg": "x"}), "holds no article"),
+        (archive({"bomb.md": "0" * 2**24}), "would unpack to more than a hundred times its size"),
+    ],
+    ids=["damaged", "other kinds", "bomb"],
+)
+def test_an_archive_without_articles_is_refused(data: bytes, why: str) -> None:
+    with pytest.raises(ArticleError, match=why):
+        list(parse_file(data, "a.zip", str))
 
 
 @pytest.mark.parametrize("lang", LANGS)

@@ -17,13 +17,14 @@ class Document:
     """An article before it is parsed. ``text`` is Markdown or plain text with ``\\n`` line ends.
 
     ``fields`` are as their writer wrote them: neither links nor dates are checked yet. ``part`` is its key within a
-    file that holds several, "" where the file is the article.
+    file that holds several, "" where the file is the article. ``file`` is the file's own path within an archive.
     """
 
     text: str
     part: str = ""
     fields: Mapping[Field, list[str]] = field(default_factory=dict)
     warnings: tuple[ParseWarning, ...] = ()
+    file: str = ""
 
 
 # From a file's bytes to its articles. What keeps all of a file out is an ArticleError, before anything is yielded.
