@@ -191,8 +191,9 @@ def offered_questions(text: str) -> tuple[OfferedQuestion, ...]:
 
 def _name(file: str, part: str, sections: tuple[Section, ...]) -> str:
     """What an article without a title is called: as its file, or as it begins where the file holds others, too."""
+    is_alone = not part or file.endswith(f"/{part}")  # the latter in an archive
     begins = next((block.span.text for section in sections for block in section.blocks), None)
-    return brief(plain(begins), MAX_BEGINNING) if part and begins else Path(file).stem
+    return Path(file).stem if is_alone or not begins else brief(plain(begins), MAX_BEGINNING)
 
 
 def _author(meta: FrontMatter) -> str | None:
