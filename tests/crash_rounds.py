@@ -41,10 +41,10 @@ from rag.text import identify, tokens
 
 DIMENSION = 64
 ROUNDS_A_WORLD = 20  # after which folder and index begin anew
-CHROMA_EVERY = 25  # rounds of which one builds Chroma, too
+CHROMA_EVERY = 40  # rounds of which one builds Chroma, too
 MOST_FILES = 8
 PASSAGES = 4  # of each article: three paragraphs and a pair
-PAUSE = 0.03  # seconds between two questions of the reader, which shares the cores
+PAUSE = 0.05  # seconds between two questions of the reader, which shares the cores
 LANGUAGES = {
     "en": (
         "The harbour of {mark} opened its gates in the year {year} after long years of careful building works. "
