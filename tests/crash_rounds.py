@@ -34,10 +34,12 @@ from rag.assembly import STORE_FILE, open_assistant, open_beside, run_ingest, ve
 from rag.checking import Verification, check_truth, reading
 from rag.embedding import Embedder
 from rag.ingestion import stamp_of
+from rag.prints import print_of
 from rag.settings import Settings
 from rag.sqlite import connect as sqlite_connect
 from rag.store import Store
 from rag.text import identify, tokens
+from rag.types import LANGS
 
 DIMENSION = 64
 ROUNDS_A_WORLD = 20  # after which folder and index begin anew
@@ -288,8 +290,9 @@ def question_of(name: str, version: int) -> str:
 def play(rounds: int, seed: str, home: Path, *, only: int | None = None) -> Tally:
     """Rounds until so many kills have landed, or those that lead to one of them, and it."""
     assembly.open_embedder = lambda settings: EMBEDDER
-    for lang in LANGUAGES:  # loads what the children then find loaded
+    for lang in LANGS:  # loads what the children then find loaded
         identify(LANGUAGES[lang][0])
+        print_of(LANGUAGES[lang][0], lang)
     tally, number = Tally(), 0 if only is None else only - only % ROUNDS_A_WORLD
     while (tally.landed < rounds if only is None else number <= only) and number < 3 * rounds + ROUNDS_A_WORLD:
         world = World(home / f"world-{number // ROUNDS_A_WORLD}", tally)
