@@ -30,7 +30,7 @@ from rag.web.wall import Access
 class Looked(HandMadeAssistant):
     """One whose questions are measured as those of the real one are, and with every state set."""
 
-    def ask(self, question: str, **how: object) -> Answer:  # type: ignore[override]
+    def ask(self, question: str, **how: object) -> Answer:
         with self._watch("extractive") as answered:
             answer = super().ask(question, **how)  # type: ignore[arg-type]
             answered(answer)
