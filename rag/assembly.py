@@ -373,6 +373,8 @@ def _derive(settings: Settings, store: Store, embedder: Embedder, progress: Step
         report: Progress | None = (lambda done, of: progress("dense index", done, of)) if progress else None
         dense.sync(report)
         dense.close()
+    except DenseIndexError as error:  # a server that comes by later does it
+        log.warning("%s; all is written, and searched exactly until then", error)
     finally:
         lock.release()
 

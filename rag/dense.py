@@ -124,12 +124,19 @@ class DenseIndex:
         """Start to keep in line, in the background, with whatever any process writes to the truth."""
 
         def run() -> None:
+            complaint = ""
             while not self._stop.is_set():
                 try:
                     self.sync()
                 except DenseIndexError as error:
-                    log.warning("%s; exact search goes on", error)
+                    if str(error) != complaint:  # once, and not every few seconds of a long night
+                        log.warning("%s; exact search goes on", error)
+                    complaint = str(error)
                     self._stop.wait(RETRY_SECONDS)
+                else:
+                    if complaint:
+                        log.warning("Chroma at %s can be used again", self._home.where)
+                    complaint = ""
                 self._stop.wait(POLL_SECONDS)
 
         self._thread = threading.Thread(target=run, name="dense-index", daemon=True)
@@ -147,19 +154,25 @@ class DenseIndex:
                 self._home.close()
 
     def _in_line(self, progress: Progress | None) -> Collection:
-        collection = self._collection or self._reopen() or self._rebuild(progress)
-        try:
-            self._apply(collection, progress)
-        except Exception:
-            log.exception("Chroma failed; rebuilding it")
-            collection = self._rebuild(progress)
-        return collection
+        for opened in (self._collection, None):  # what is open may only have lost its server, and another may hold
+            collection = opened or self._reopen()
+            if collection is None:
+                break
+            try:
+                self._apply(collection, progress)
+            except Exception:
+                log.exception("Chroma failed")
+                continue
+            return collection
+        return self._rebuild(progress)
 
     def _reopen(self) -> Collection | None:
         try:
             collection = self._home.open()
             if collection is not None:
                 self._ids = set(collection.get(include=[])["ids"])
+        except DenseIndexError:  # there is no server, and so nothing to build on either
+            raise
         except Exception:
             log.exception("the Chroma index can't be opened")
             return None
