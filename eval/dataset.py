@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rag.articles import find_files, read_article
+from rag.articles import read_article
 from rag.errors import ArticleError, RagError
+from rag.folders import find_files
 from rag.types import LANGS, Article, Lang
 
 OWN_QA = "own_qa"

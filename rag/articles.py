@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from rag.text import INVISIBLE, brief, identify, plain
 from rag.types import LANGS, Article, Block, Lang, OfferedQuestion, ParseWarning, QAPair, Section, Span
 
 SUFFIXES = (".md", ".markdown", ".txt")
+READERS = "1"  # raise it when more files can be read: those that failed are then tried again
 MAX_BYTES = 10 * 1024 * 1024  # an article is prose; larger files are something else
 # Encodings that zh, en and de files come in, beside UTF-8. Left free, the detector takes short German texts for
 # UTF-16, but that has zero bytes at every space and line end, and the others have none.
@@ -49,18 +49,21 @@ _SECTION_LABEL = re.compile(
 )
 
 
-def find_files(root: Path) -> list[Path]:
-    """The article files of a folder and its subfolders, in order of their paths; hidden ones are left out."""
-    found = []
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(folder, n) for n in names if n.lower().endswith(SUFFIXES) and not n.startswith(".")]
-    return sorted(found)
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A part of a file that can't be read, and why."""
+
+    part: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.part}: {self.reason}"
 
 
-def article_id(file: Path, root: Path) -> str:
-    """The id of a file: from its name below the folder, so that it is the same on every machine."""
-    key = f"{root.name}/{file.relative_to(root).as_posix()}"
+def article_id(file: Path, root: Path, part: str = "") -> str:
+    """The id of an article: from its file's name below the folder, so that it is the same on every machine, and from
+    which part of the file it is."""
+    key = f"{root.name}/{file.relative_to(root).as_posix()}" + (f"\x00{part}" if part else "")
     return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 
@@ -84,6 +87,15 @@ def read_article(path: Path, root: Path) -> Article:
     name = path.relative_to(root).as_posix().encode("utf-8", "replace").decode()
     name = re.sub(r"[^\S ]", " ", INVISIBLE.sub("", name))  # one with line ends or direction marks is shown without
     return parse_article(text, article_id(path, root), name, warnings=(warning,) if warning else ())
+
+
+def read_articles(path: Path, root: Path) -> Iterator[Article | Unreadable]:
+    """Read and parse all that is in one file, in order; what of it can't be read comes with the reason.
+
+    Raises:
+        ArticleError: nothing in it can be read.
+    """
+    yield read_article(path, root)
 
 
 def decode(data: bytes) -> tuple[str, ParseWarning | None]:

@@ -307,13 +307,15 @@ def run_ingest(
             if rebuild and not dry_run:
                 paths = [
                     *paths,
-                    *dict.fromkeys(Path(entry.root) for entry in store.known() if Path(entry.root).is_dir()),
+                    *dict.fromkeys(Path(entry.root) for entry in store.files() if Path(entry.root).is_dir()),
                 ]
-                store.clear()
+                if store.stamp() != stamp_of(embedder):
+                    store.clear()  # what another version or embedder made: nobody can be reading it
             store.check_stamp(stamp_of(embedder))
             # Before anything is written: a running server may refine it at once, and that must stay.
             refiner = None if dry_run else _refiner(settings, store, open_encoder(settings))
-            report = Ingestor(store, embedder, include_qa=include_qa).run(paths, dry_run=dry_run, progress=progress)
+            ingestor = Ingestor(store, embedder, include_qa=include_qa, anew=rebuild)
+            report = ingestor.run(paths, dry_run=dry_run, progress=progress)
             if not dry_run:
                 _derive(settings, store, embedder, progress)
                 if refiner:

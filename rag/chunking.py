@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag.qa import complete_end
 from rag.sentences import sentences
@@ -28,7 +29,18 @@ class Chunk:
 
 def chunk(article: Article) -> list[Chunk]:
     """All passages of an article that say something, in order: of each section its body, then its pairs."""
-    return [made for section in article.sections for made in _of_section(article, section) if made.sentences]
+    said = [made for section in article.sections for made in _of_section(article, section) if made.sentences]
+    seen: Counter[tuple[Kind, str]] = Counter()
+    return [replace(made, passage=_identified(made.passage, seen)) for made in said]
+
+
+def _identified(passage: Passage, seen: Counter[tuple[Kind, str]]) -> Passage:
+    """The passage with an id that its text and its article have made, not its place: what is written before it, such
+    as a date in the front matter, leaves the id and what was derived by it as they are."""
+    key = f"{passage.article_id}\x00{passage.kind}\x00{seen[passage.kind, passage.text]}\x00{passage.text}"
+    seen[passage.kind, passage.text] += 1
+    passage_id = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return replace(passage, passage_id=passage_id)
 
 
 def _of_section(article: Article, section: Section) -> Iterator[Chunk]:
@@ -83,10 +95,8 @@ def _halved(spans: list[tuple[int, int]], limit: int) -> Iterator[tuple[int, int
 def _make(
     article: Article, lang: Lang, heading: str | None, kind: Kind, start: int, end: int, *, sentences_from: int
 ) -> Chunk:
-    text = article.text[start:end]
-    key = f"{article.id}\x00{kind}\x00{start}\x00{text}"
     passage = Passage(
-        passage_id=hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest(),
+        passage_id="",  # by _identified
         article_id=article.id,
         title=article.title,
         url=article.url,
@@ -95,7 +105,7 @@ def _make(
         lang=lang,
         heading=heading,
         kind=kind,
-        text=text,
+        text=article.text[start:end],
         start=start,
         end=end,
         file=article.file,

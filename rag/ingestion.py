@@ -1,28 +1,28 @@
-"""Ingestion: parse, embed, write, and only then drop the old. A file that fails is reported; the rest goes in."""
+"""Ingestion: parse, embed, write, and only then drop the old. A file that fails is reported; the rest goes in.
+
+The manifest in the store says how each file was when it was last read. A file that looks as it did is not opened, one
+that reads as it did is not parsed, and a passage whose text stood in the same article before is not embedded again.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
-
-from rag.articles import find_files, read_article
-from rag.chunking import VERSION, chunk
-from rag.embedding import Embedder, embed_texts, unit
+from rag.articles import MAX_BYTES, READERS, Unreadable, read_articles
+from rag.chunking import VERSION
+from rag.embedding import Embedder
 from rag.errors import ArticleError
-from rag.store import SCHEMA_VERSION, EmbeddedChunk, Known, Store
+from rag.indexing import Indexer
+from rag.planning import make_plan
+from rag.store import SCHEMA_VERSION, KnownFile, Store
 from rag.types import Article, ParseWarning
-from rag.units import is_whole, units_of
 
-log = logging.getLogger(__name__)
-
-Action = Literal["added", "updated", "unchanged", "removed", "failed"]
+Action = Literal["added", "updated", "moved", "unchanged", "removed", "failed"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 Step = Callable[[str, int, int], None]  # what is going on, done, of
 
@@ -35,6 +35,7 @@ class FileResult:
     action: Action
     detail: str = ""
     warnings: tuple[ParseWarning, ...] = ()
+    moved_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class IngestReport:
     passages: int
     langs: dict[str, int] = field(default_factory=dict)  # passages of each language
     seconds: float = 0.0
+    others: dict[str, int] = field(default_factory=dict)  # files of no kind that can be read, by suffix
 
     def count(self, action: Action) -> int:
         """How many files this happened to."""
@@ -63,16 +65,25 @@ def stamp_of(embedder: Embedder) -> dict[str, str]:
     return {"embedder": embedder.model_name, "dimension": dimension, "chunker": VERSION, "schema": SCHEMA_VERSION}
 
 
-class Ingestor:
-    """Brings the truth in line with files and folders."""
+# A file may be written again so soon after its last change that no file system's clock tells the two apart.
+TRUSTED_AFTER_NS = 2_000_000_000
+FORGOTTEN_AT_ONCE = 100  # removed files a transaction: nobody who reads or writes waits longer than for these
 
-    def __init__(self, store: Store, embedder: Embedder, *, include_qa: bool = True) -> None:
+
+class Ingestor:
+    """Brings the truth in line with files, folders and patterns.
+
+    With ``anew`` all is read and embedded again, each article in place of what is there.
+    """
+
+    def __init__(self, store: Store, embedder: Embedder, *, include_qa: bool = True, anew: bool = False) -> None:
         self._store = store
-        self._embedder = embedder
-        self._include_qa = include_qa  # an evaluation's index must not hold the answers
+        # An evaluation's index must not hold the answers.
+        self._indexer = Indexer(store, embedder, stamp_of(embedder), include_qa=include_qa, anew=anew)
+        self._anew = anew
 
     def run(self, paths: Sequence[Path], *, dry_run: bool = False, progress: Step | None = None) -> IngestReport:
-        """Index what is new or changed under these files and folders and remove what is gone from there.
+        """Index what is new or changed under these paths and remove what is gone from there.
 
         Files indexed from elsewhere stay. With ``dry_run`` nothing is written.
 
@@ -81,83 +92,113 @@ class Ingestor:
             EmbeddingError: the embedder failed; what was written before stays.
         """
         started = time.perf_counter()
-        known = {entry.path: entry for entry in self._store.known()}
-        wanted, gone = _plan(paths, known.values())
-        results = [FileResult(path, "removed") for path in sorted(gone)]
-        for done, (path, root) in enumerate(wanted):
+        known = {entry.path: entry for entry in self._store.files()}
+        plan = make_plan(paths, known.values())
+        results = [FileResult(str(path), "failed", f"can't be opened: {why}") for path, why in plan.unreadable]
+        # A file that is gone here and new there, with the same content, has only moved.
+        gone = {known[path].sha256: path for path in plan.gone if known[path].sha256}
+        for done, (path, root) in enumerate(plan.wanted.items()):
             if progress:
-                progress(path.name, done, len(wanted))
-            results.append(self._one(path, root, known.get(str(path)), dry_run=dry_run))
+                progress(path.name, done, len(plan.wanted))
+            results.append(self._one(path, root, known.get(str(path)), gone, dry_run=dry_run))
         if progress:
-            progress("", len(wanted), len(wanted))
-        if gone and not dry_run:  # last: a file that only moved is found again before its old entry goes
-            self._store.remove([known[path].id for path in gone])
-        articles, passages = self._store.count()
-        return IngestReport(
-            tuple(results), articles, passages, self._store.languages(), round(time.perf_counter() - started, 2)
-        )
-
-    def _one(self, path: Path, root: Path, known: Known | None, *, dry_run: bool) -> FileResult:
-        try:
-            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-            if known and known.sha256 == sha256:
-                return FileResult(str(path), "unchanged")
-            article = read_article(path, root)
-        except (ArticleError, OSError) as error:
-            kept = " (the version indexed before stays)" if known else ""
-            return FileResult(str(path), "failed", f"{error}{kept}")
+            progress("", len(plan.wanted), len(plan.wanted))
+        removed = sorted(plan.gone - {result.moved_from for result in results})
+        results += [FileResult(path, "removed") for path in removed]
         if not dry_run:
-            article = self._with_free_id(article, path, known)
-            self._store.put(article, path, root, sha256, self._embed(article))
-        detail = "; ".join(map(str, article.warnings))
-        return FileResult(str(path), "updated" if known else "added", detail, article.warnings)
+            for at in range(0, len(removed), FORGOTTEN_AT_ONCE):
+                self._store.forget(removed[at : at + FORGOTTEN_AT_ONCE])
+        articles, passages = self._store.count()
+        seconds = round(time.perf_counter() - started, 2)
+        return IngestReport(tuple(results), articles, passages, self._store.languages(), seconds, dict(plan.others))
 
-    def _with_free_id(self, article: Article, path: Path, known: Known | None) -> Article:
-        """A file keeps its id; one whose id is taken (same name, other folder) gets one from its full path."""
-        if known:
-            return replace(article, id=known.id)
-        if any(entry.id == article.id and entry.path != str(path) for entry in self._store.known()):
-            return replace(article, id=hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest())
-        return article
+    def _one(
+        self, path: Path, root: Path, before: KnownFile | None, gone: dict[str, str], *, dry_run: bool
+    ) -> FileResult:
+        known = None if self._anew else before
+        try:
+            now = _seen(path, root)
+            if known and _is_as_it_was(now, known):
+                return _as_before(known)
+            now = replace(now, sha256=_hash(path, now.size))
+        except OSError as error:
+            kept = " (the version indexed before stays)" if before and before.sha256 else ""
+            return FileResult(str(path), "failed", f"cannot be read: {error.strerror}{kept}")
+        if known and known.sha256 == now.sha256 and not _is_worth_another_try(known):
+            if not dry_run:
+                self._store.settle(replace(now, failure=known.failure, detail=known.detail))
+            return _as_before(known)
+        moved = None if before else _moved(path, now, gone)
+        if moved and not dry_run:
+            self._store.move(moved, str(path), str(root))
+        return self._read(path, now, before, moved, dry_run=dry_run)
 
-    def _embed(self, article: Article) -> list[EmbeddedChunk]:
-        chunks = [c for c in chunk(article) if c.sentences and (self._include_qa or c.passage.kind != "qa")]
-        units = [units_of(c.passage, [(s.start, s.end) for s in c.sentences]) for c in chunks]
-        vectors = embed_texts(self._embedder, [text for texts, _ in units for text in texts])
-        if self._store.stamp() is None:
-            self._store.set_stamp(stamp_of(self._embedder))
-        embedded, at = [], 0
-        for c, (texts, unit_of) in zip(chunks, units, strict=True):
-            own = vectors[at : at + len(texts)]
-            at += len(texts)
-            # The passage's vector is the mean of its sentences' (and its question's): measured as good as
-            # encoding the passage once more, at half the work.
-            whole = own[[i for i, is_whole in enumerate(is_whole(unit_of)) if is_whole]]
-            embedded.append(EmbeddedChunk(c, unit(np.mean(whole, axis=0, keepdims=True))[0], own, unit_of))
-        return embedded
+    def _read(
+        self, path: Path, now: KnownFile, before: KnownFile | None, moved: str | None, *, dry_run: bool
+    ) -> FileResult:
+        """Read a file that is new or has changed, and write what is new or has changed in it."""
+        known = {entry.part: entry for entry in self._store.known(path=moved if moved and dry_run else now.path)}
+        read: list[Article] = []
+        unread: list[Unreadable] = []
+        try:
+            for one in read_articles(path, Path(now.root)):
+                if isinstance(one, Unreadable):
+                    unread.append(one)
+                    continue
+                read.append(replace(one, text=""))
+                if not dry_run:
+                    self._indexer.put(one, known.get(one.part), now)
+            if not read:
+                raise ArticleError("; ".join(map(str, unread)) or "has no text")
+        except ArticleError as error:
+            kept = " (the version indexed before stays)" if known else ""
+            failure = f"{error}{kept}"
+            if not dry_run:
+                self._store.settle(replace(now, failure=failure))
+            return FileResult(now.path, "failed", failure, moved_from=moved)
+        warnings = tuple(dict.fromkeys(warning for article in read for warning in article.warnings))
+        detail = "; ".join(map(str, [*warnings, *unread]))
+        # What can't be read may be one of the articles that were there before: that one stays.
+        gone = known.keys() - {article.part for article in read} if not unread else ()
+        if not dry_run:
+            self._store.settle(replace(now, detail=detail), [known[part].id for part in gone])
+        action: Action = "moved" if moved else "updated" if before else "added"
+        return FileResult(now.path, action, detail, warnings, moved)
 
 
-def _plan(paths: Sequence[Path], known: Iterable[Known]) -> tuple[list[tuple[Path, Path]], set[str]]:
-    """The files to look at, each with the folder it is named from, and the indexed paths that are gone."""
-    known = list(known)
-    wanted: dict[Path, Path] = {}
-    gone: set[str] = set()
-    for given in paths:
-        path = given.expanduser().resolve()
-        below = {entry.path for entry in known if entry.path == str(path) or Path(entry.path).is_relative_to(path)}
-        if path.is_dir():
-            found = find_files(path)
-            if below and not found:  # an unmounted disk looks like this; it must not empty the index
-                raise ArticleError(
-                    f"{given} holds no article any more, but {len(below)} are indexed from it; "
-                    "to remove them, name the files, or delete the data folder"
-                )
-            wanted |= {file: path for file in found if file not in wanted}
-            gone |= below - {str(file) for file in found}
-        elif path.is_file():
-            wanted.setdefault(path, path.parent)
-        elif below:
-            gone |= below
-        else:
-            raise ArticleError(f"{given} does not exist")
-    return list(wanted.items()), gone - {str(path) for path in wanted}
+def _seen(path: Path, root: Path) -> KnownFile:
+    now, found = time.time_ns(), path.stat()
+    return KnownFile(str(path), str(root), found.st_size, found.st_mtime_ns, now, "", READERS)
+
+
+def _is_as_it_was(now: KnownFile, known: KnownFile) -> bool:
+    """Whether a file need not be opened: size and time are as they were, and that time had passed when it was read."""
+    return (
+        (now.size, now.mtime_ns, now.root, True) == (known.size, known.mtime_ns, known.root, bool(known.sha256))
+        and known.mtime_ns + TRUSTED_AFTER_NS < known.checked_ns
+        and not _is_worth_another_try(known)
+    )
+
+
+def _is_worth_another_try(known: KnownFile) -> bool:
+    """Whether a file that failed was read by other readers than there are now."""
+    return known.failure is not None and known.reader != READERS
+
+
+def _hash(path: Path, size: int) -> str:
+    if size > MAX_BYTES or not path.is_file():  # it is refused in any case: a disk image need not be read for that
+        return f"{size} bytes"
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _moved(path: Path, now: KnownFile, gone: dict[str, str]) -> str | None:
+    """The path that a new file had before; it is then no longer among those that are gone."""
+    old = gone.get(now.sha256)
+    return gone.pop(now.sha256) if old and Path(old).suffix.lower() == path.suffix.lower() else None
+
+
+def _as_before(known: KnownFile) -> FileResult:
+    if known.failure is not None:
+        return FileResult(known.path, "failed", f"{known.failure}; not tried again until it changes")
+    return FileResult(known.path, "unchanged")

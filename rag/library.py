@@ -123,10 +123,10 @@ class Library:
         return kept
 
     def _find(self, article_id: str) -> Known:
-        known = next((entry for entry in self._store.known() if entry.id == article_id), None)
-        if known is None:
+        found = self._store.known(article_id=article_id)
+        if not found:
             raise UnknownArticleError("there is no article with this id; GET /api/articles lists them")
-        return known
+        return found[0]
 
     def _uploads(self) -> Path:
         uploads = self._folder / UPLOADS

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,18 @@ from rag.errors import IndexMismatchError
 from rag.text import tokens
 from rag.types import Article, ArticleSummary, Filters, Passage
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+-- The manifest: every file that was looked at, and as it was then. Its articles were all written before it.
+CREATE TABLE files (
+  path TEXT PRIMARY KEY, root TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+  checked_ns INTEGER NOT NULL, sha256 TEXT NOT NULL, reader TEXT NOT NULL, failure TEXT, detail TEXT NOT NULL
+);
 CREATE TABLE articles (
-  id TEXT PRIMARY KEY, path TEXT UNIQUE NOT NULL, root TEXT NOT NULL, sha256 TEXT NOT NULL, file TEXT NOT NULL,
+  id TEXT PRIMARY KEY, path TEXT NOT NULL, part TEXT NOT NULL, digest TEXT NOT NULL, file TEXT NOT NULL,
   title TEXT NOT NULL, url TEXT, author TEXT, date TEXT, description TEXT, langs TEXT NOT NULL,
-  qa_pairs INTEGER NOT NULL, warnings TEXT NOT NULL, text TEXT NOT NULL
+  qa_pairs INTEGER NOT NULL, warnings TEXT NOT NULL, text TEXT NOT NULL, UNIQUE (path, part)
 );
 CREATE TABLE tags (
   article_id TEXT NOT NULL REFERENCES articles(id) ON DELETE CASCADE, tag TEXT NOT NULL, PRIMARY KEY (article_id, tag)
@@ -51,17 +56,6 @@ CREATE TRIGGER passages_gone AFTER DELETE ON passages BEGIN DELETE FROM lexical 
 
 
 @dataclass(frozen=True, slots=True)
-class EmbeddedChunk:
-    """A chunk with its vectors. ``units`` are its sentences, their clauses and, of a pair, the question:
-    shape (units, dimensions); ``unit_of`` says to which sentence each belongs, -1 for the question."""
-
-    chunk: Chunk
-    vector: Matrix
-    units: Matrix
-    unit_of: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Refined:
     """A passage's vectors by the fine encoder: the whole, its units, and its sentences as understood in it.
 
@@ -71,6 +65,18 @@ class Refined:
     vector: Matrix
     units: Matrix
     sentences: Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedChunk:
+    """A chunk with its vectors. ``units`` are its sentences, their clauses and, of a pair, the question:
+    shape (units, dimensions); ``unit_of`` says to which sentence each belongs, -1 for the question."""
+
+    chunk: Chunk
+    vector: Matrix
+    units: Matrix
+    unit_of: tuple[int, ...]
+    refined: Refined | None = None  # known already where the same text was read before
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +94,30 @@ class StoredPassage:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is indexed of a file."""
+    """An article that is indexed: of which file, of which part of it, and a hash of all that was read of it."""
 
     id: str
     path: str
+    part: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file as it was when it was last read, and by what; ``root`` is the folder that it is named from.
+
+    ``failure`` says why it could not be read (then the version before stays), ``detail`` what was guessed.
+    """
+
+    path: str
     root: str
+    size: int
+    mtime_ns: int
+    checked_ns: int  # when that was
     sha256: str
+    reader: str
+    failure: str | None = None
+    detail: str = ""
 
 
 class Store:
@@ -190,14 +214,18 @@ class Store:
 
     # --- Writing ---------------------------------------------------------------------------------------------
 
-    def put(self, article: Article, path: Path, root: Path, sha256: str, chunks: Sequence[EmbeddedChunk]) -> None:
-        """Write an article and its passages in place of what is there under its path, in one transaction."""
+    def put(self, article: Article, path: str, root: str, digest: str, chunks: Sequence[EmbeddedChunk]) -> None:
+        """Write an article and its passages in place of what is there of its part of the file, in one transaction.
+
+        Its file is in the manifest from now on, as not read to its end unless it was before.
+        """
         with self.transaction() as db:
-            db.execute("DELETE FROM articles WHERE path = ?", (str(path),))
+            db.execute("INSERT OR IGNORE INTO files VALUES (?, ?, -1, 0, 0, '', '', NULL, '')", (path, root))
+            db.execute("DELETE FROM articles WHERE (path = ? AND part = ?) OR id = ?", (path, article.part, article.id))
             db.execute(
                 "INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(article.id, str(path), str(root), sha256, article.file),
+                    *(article.id, path, article.part, digest, article.file),
                     *(article.title, article.url, article.author, article.date, article.description),
                     *(json.dumps(article.langs), sum(len(s.qa) for s in article.sections)),
                     *(json.dumps([str(warning) for warning in article.warnings]), article.text),
@@ -208,10 +236,28 @@ class Store:
                 _insert_passage(db, chunk)
             _bump(db)
 
-    def remove(self, article_ids: Iterable[str]) -> None:
-        """Remove articles and all that belongs to them."""
+    def settle(self, file: KnownFile, gone: Iterable[str] = ()) -> None:
+        """Say that a file was read to its end, and remove the articles that are no longer in it."""
         with self.transaction() as db:
-            db.executemany("DELETE FROM articles WHERE id = ?", [(i,) for i in article_ids])
+            db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", astuple(file))
+            if db.executemany("DELETE FROM articles WHERE id = ?", [(i,) for i in gone]).rowcount > 0:
+                _bump(db)
+
+    def move(self, old: str, new: str, root: str) -> None:
+        """A file has another path; its articles keep their ids. It counts as not read until it is settled."""
+        with self.transaction() as db:
+            db.execute("UPDATE articles SET path = ? WHERE path = ?", (new, old))
+            db.execute(
+                "UPDATE files SET path = ?, root = ?, sha256 = '', mtime_ns = 0 WHERE path = ?", (new, root, old)
+            )
+            _bump(db)
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Remove files from the manifest with their articles and all that belongs to those."""
+        with self.transaction() as db:
+            for path in paths:
+                db.execute("DELETE FROM articles WHERE path = ?", (path,))
+                db.execute("DELETE FROM files WHERE path = ?", (path,))
             _bump(db)
 
     def clear(self) -> None:
@@ -230,20 +276,23 @@ class Store:
 
     def refine(self, found: Mapping[str, Refined]) -> None:
         """Write the fine encoder's vectors of these passages; those that are gone are left out."""
-        rows = (
-            (np.vstack([fine.vector[None], fine.units, fine.sentences]).astype(np.float16).tobytes(), passage_id)
-            for passage_id, fine in found.items()
-        )
+        rows = ((_blob(fine), passage_id) for passage_id, fine in found.items())
         with self.transaction() as db:
             db.executemany("UPDATE passages SET refined = ? WHERE passage_id = ?", rows)
             _bump(db)
 
     # --- Reading ---------------------------------------------------------------------------------------------
 
-    def known(self) -> list[Known]:
-        """Every indexed file."""
-        rows = self._db.execute("SELECT id, path, root, sha256 FROM articles")
-        return [Known(*row) for row in rows]
+    def files(self) -> list[KnownFile]:
+        """Every file that was read, in order of their paths."""
+        return [KnownFile(*row) for row in self._db.execute("SELECT * FROM files ORDER BY path")]
+
+    def known(self, *, path: str | None = None, article_id: str | None = None) -> list[Known]:
+        """The articles of the index, of a file, or the one with an id."""
+        where = {"path = ?": path, "id = ?": article_id}
+        chosen = {condition: value for condition, value in where.items() if value is not None}
+        sql = "SELECT id, path, part, digest FROM articles WHERE " + " AND ".join(["true", *chosen])
+        return [Known(*row) for row in self._db.execute(sql, list(chosen.values()))]
 
     def count(self) -> tuple[int, int]:
         """Articles and passages."""
@@ -295,9 +344,10 @@ class Store:
         sql = f"SELECT p.passage_id FROM passages p JOIN articles a ON a.id = p.article_id WHERE {' AND '.join(where)}"
         return [row[0] for row in self._db.execute(sql, values)]
 
-    def passage_ids(self) -> set[str]:
-        """The ids of all passages."""
-        return {row[0] for row in self._db.execute("SELECT passage_id FROM passages")}
+    def passage_ids(self, article_id: str | None = None) -> set[str]:
+        """The ids of all passages, or of an article's."""
+        where, values = (" WHERE article_id = ?", (article_id,)) if article_id is not None else ("", ())
+        return {row[0] for row in self._db.execute(f"SELECT passage_id FROM passages{where}", values)}
 
     def vectors(self, ids: Sequence[str] | None = None) -> tuple[list[str], Matrix]:
         """Passage vectors with their ids, all of them when ``ids`` is None: shape (passages, dimensions)."""
@@ -380,7 +430,7 @@ def _create(db: sqlite3.Connection, *, revision: int) -> None:
 
 def _recreate(db: sqlite3.Connection) -> None:
     revision = int(db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()["value"])
-    for table in ("lexical_terms", "lexical", "tags", "passages", "articles", "meta"):
+    for table in ("lexical_terms", "lexical", "tags", "passages", "articles", "files", "meta"):
         db.execute(f"DROP TABLE IF EXISTS {table}")
     _create(db, revision=revision + 1)
 
@@ -400,15 +450,20 @@ def _insert_passage(db: sqlite3.Connection, embedded: EmbeddedChunk) -> None:
     index_tokens = tokens(passage.text, passage.lang)
     spans = [(span.start, span.end) for span in embedded.chunk.sentences]
     key = db.execute(
-        "INSERT INTO passages VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+        "INSERT INTO passages VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(passage.passage_id, passage.article_id, passage.lang, passage.heading, passage.kind),
             *(passage.start, passage.end, len(index_tokens), embedded.vector.astype(np.float32).tobytes()),
             # Half precision moves a cosine by less than 0.001 and halves the largest part of the file.
             *(json.dumps(spans), embedded.units.astype(np.float16).tobytes(), json.dumps(embedded.unit_of)),
+            _blob(embedded.refined) if embedded.refined else None,
         ),
     ).lastrowid
     db.execute("INSERT INTO lexical (rowid, tokens) VALUES (?, ?)", (key, " ".join(index_tokens)))
+
+
+def _blob(fine: Refined) -> bytes:
+    return np.vstack([fine.vector[None], fine.units, fine.sentences]).astype(np.float16).tobytes()
 
 
 def _stored(row: sqlite3.Row) -> StoredPassage:

@@ -88,7 +88,8 @@ class ParseWarning:
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """One file, parsed. ``text`` is the whole file, decoded, with ``\\n`` line ends; offsets point into it."""
+    """One article, parsed. ``text`` is the whole file, decoded, with ``\\n`` line ends, or what was taken out of a file
+    of another format; offsets point into it. ``part`` tells it from the others in its file, "" where it is alone."""
 
     id: str
     file: str
@@ -101,6 +102,7 @@ class Article:
     description: str | None = None
     tags: tuple[str, ...] = ()
     warnings: tuple[ParseWarning, ...] = ()
+    part: str = ""
 
     @property
     def langs(self) -> tuple[Lang, ...]:

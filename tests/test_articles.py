@@ -12,8 +12,9 @@ from conftest import SAMPLES, shared_folder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.articles import MAX_BYTES, article_id, decode, find_files, parse_article, read_article
+from rag.articles import MAX_BYTES, article_id, decode, parse_article, read_article
 from rag.errors import ArticleError
+from rag.folders import find_files
 from rag.types import Article, Lang, Section, Span
 
 ZH = (

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from conftest import SAMPLES, settings_for
 
-from rag.articles import find_files, read_article
+from rag.articles import read_article
 from rag.assembly import open_assistant, run_ingest
 from rag.assistant import Assistant
 from rag.citations import support
 from rag.errors import LockedError
+from rag.folders import find_files
 from rag.sentences import ends_complete
 from rag.text import identify, plain
 from rag.types import Answer, Lang

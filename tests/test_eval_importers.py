@@ -16,8 +16,9 @@ from eval.importers import writing
 from eval.importers.beir import import_beir
 from eval.importers.squad import import_squad
 from eval.importers.writing import Imported, file_name
-from rag.articles import find_files, read_article
+from rag.articles import read_article
 from rag.chunking import chunk
+from rag.folders import find_files
 from rag.types import Article, Lang
 
 DATA = Path(__file__).parent / "data"

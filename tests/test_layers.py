@@ -20,6 +20,7 @@ ROWS = [
     {"rag.support"},
     {"rag.citations"},
     {"rag.articles"},
+    {"rag.folders"},
     {
         "rag.store",
         "rag.feedback",
@@ -29,7 +30,7 @@ ROWS = [
         "rag.uploads",
         "rag.answering.reply",
     },
-    {"rag.dense", "rag.privacy"},
+    {"rag.dense", "rag.privacy", "rag.planning", "rag.indexing"},
     {"rag.ingestion", "rag.retrieval", "rag.ranking", "rag.answering.extractive"},
     {"rag.answering.llm", "rag.answering.plain"},
     {"rag.refinement", "rag.library"},

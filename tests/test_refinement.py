@@ -252,8 +252,8 @@ def test_what_was_written_before_a_failure_is_not_read_again(
 def test_an_article_that_is_removed_while_it_is_read_is_left_out(
     store: Store, encoder: HashEncoder, open_refiner: Open
 ) -> None:
-    gone = store.unrefined(1)[0].passage.article_id
-    encoder.before = at_call(1, lambda: store.remove([gone]))
+    (gone,) = store.known(article_id=store.unrefined(1)[0].passage.article_id)
+    encoder.before = at_call(1, lambda: store.forget([gone.path]))
     open_refiner(store, encoder).run()
     assert store.count()[0] == 2
     assert all_refined(store)

@@ -29,6 +29,10 @@ def store(tmp_path: Path, write: Callable[..., Path], embedder: SubjectEmbedder)
     return store
 
 
+def forget(store: Store, article_id: str) -> None:
+    store.forget([known.path for known in store.known(article_id=article_id)])
+
+
 def titles(store: Store, ids: list[str] | None) -> set[str]:
     assert ids is not None
     return {stored.passage.title for stored in store.load(ids)}
@@ -89,7 +93,7 @@ def test_the_document_frequency_counts_passages(store: Store) -> None:
 
 def test_a_removed_article_leaves_nothing_behind(store: Store) -> None:
     gone = next(summary.id for summary in store.summaries() if summary.title == "月亮")
-    store.remove([gone])
+    forget(store, gone)
     assert store.lexical(["地球"], 5) == []
     assert store.count() == (2, 2)
     assert store.text(gone) is None
@@ -105,7 +109,7 @@ def test_a_failed_transaction_leaves_the_old_version(store: Store) -> None:
 
 def test_every_change_raises_the_revision(store: Store) -> None:
     before = store.revision()
-    store.remove([store.summaries()[0].id])
+    forget(store, store.summaries()[0].id)
     assert store.revision() > before
 
 
@@ -118,7 +122,7 @@ def test_an_index_made_by_another_embedder_says_what_to_run(store: Store, embedd
 def test_a_second_connection_sees_what_the_first_wrote(store: Store, tmp_path: Path) -> None:
     other = Store(tmp_path / "articles.sqlite3")
     assert other.count() == store.count()
-    store.remove([store.summaries()[0].id])
+    forget(store, store.summaries()[0].id)
     assert other.count() == store.count()
 
 
