@@ -17,8 +17,9 @@ from chromadb.api.models.Collection import Collection
 
 from rag.chroma import ChromaHome
 from rag.embedding import Matrix
-from rag.errors import DenseIndexError
-from rag.store import Store
+from rag.errors import DatabaseError, DenseIndexError
+from rag.ownership import Ownership, Standing
+from rag.truth import Truth
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class ExactIndex:
     ``read`` gives ids and vectors, those of the embedder if it is not given.
     """
 
-    def __init__(self, store: Store, read: Callable[[], tuple[list[str], Matrix]] | None = None) -> None:
+    def __init__(self, store: Truth, read: Callable[[], tuple[list[str], Matrix]] | None = None) -> None:
         self._store = store
         self._read = read or store.vectors
         self._lock = threading.Lock()
@@ -67,9 +68,10 @@ class ExactIndex:
 class DenseIndex:
     """Chroma kept in line with the truth, with exact search behind it. Safe to search from many threads."""
 
-    def __init__(self, store: Store, home: ChromaHome) -> None:
+    def __init__(self, store: Truth, home: ChromaHome, ownership: Ownership | None = None) -> None:
         self._store = store
         self._home = home
+        self._ownership = ownership  # of a Chroma that several processes search; None: it is this one's alone
         self._exact = ExactIndex(store)
         self._collection: Collection | None = None
         self._ids: set[str] = set()
@@ -107,13 +109,20 @@ class DenseIndex:
             DenseIndexError: it can be neither opened nor built.
         """
         with self._writing:
+            if self._stop.is_set():  # once closed, Chroma may have another owner
+                return
+            if self._ownership is not None and (standing := self._ownership.look()) != "owner":
+                self._follow(standing)
+                return
             revision = self._store.revision()
-            if revision == self._revision or self._stop.is_set():  # once closed, Chroma may have another owner
+            if revision == self._revision:
                 return
             self._busy = True
             try:
                 self._collection = self._in_line(progress)
                 self._revision = revision
+                if self._ownership is not None:
+                    self._store.set_derived(revision)
             except Exception as error:
                 self._collection = None
                 raise DenseIndexError(f"Chroma at {self._home.where} can't be used: {error}") from error
@@ -128,7 +137,7 @@ class DenseIndex:
             while not self._stop.is_set():
                 try:
                     self.sync()
-                except DenseIndexError as error:
+                except (DenseIndexError, DatabaseError) as error:
                     if str(error) != complaint:  # once, and not every few seconds of a long night
                         log.warning("%s; exact search goes on", error)
                     complaint = str(error)
@@ -152,9 +161,22 @@ class DenseIndex:
             if self._collection is not None:
                 self._collection = None
                 self._home.close()
+            if self._ownership is not None:
+                self._ownership.end()
+
+    def _follow(self, standing: Standing) -> None:
+        """Search the collection that another process keeps in line, unless it has been behind for too long."""
+        self._revision = -1  # who becomes its owner has to look at what is in it
+        if standing == "behind":
+            self._collection = None
+        elif self._collection is None:
+            self._collection = self._home.open()
 
     def _in_line(self, progress: Progress | None) -> Collection:
-        for opened in (self._collection, None):  # what is open may only have lost its server, and another may hold
+        for opened in (
+            self._collection if self._revision >= 0 else None,
+            None,
+        ):  # what is open may only have lost its server, and another may hold
             collection = opened or self._reopen()
             if collection is None:
                 break

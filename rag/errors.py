@@ -21,6 +21,11 @@ class IndexMismatchError(RagError):
     """The index was made by another embedder, chunker or version. The message says what to run."""
 
 
+class DatabaseError(RagError):
+    """PostgreSQL, where it is used, fails or can't be reached. The message says where it is and why, and holds no
+    password. Nothing is lost: what was not written whole was not written."""
+
+
 class LockedError(RagError):
     """Another process owns the index. The message names its pid."""
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from rag.chunking import Chunk, chunk
 from rag.embedding import Embedder, embed_texts, unit
-from rag.store import EmbeddedChunk, Known, KnownFile, Store, StoredPassage
+from rag.truth import EmbeddedChunk, Known, KnownFile, StoredPassage, Truth
 from rag.types import Article, Passage
 from rag.units import is_whole, units_of
 
@@ -23,7 +23,7 @@ class Indexer:
     """
 
     def __init__(
-        self, store: Store, embedder: Embedder, stamp: dict[str, str], *, include_qa: bool, anew: bool = False
+        self, store: Truth, embedder: Embedder, stamp: dict[str, str], *, include_qa: bool, anew: bool = False
     ) -> None:
         self._store = store
         self._embedder = embedder

@@ -19,7 +19,7 @@ from rag.embedding import Embedder
 from rag.errors import ArticleError
 from rag.indexing import Indexer
 from rag.planning import make_plan
-from rag.store import SCHEMA_VERSION, KnownFile, Store
+from rag.truth import SCHEMA_VERSION, KnownFile, Truth
 from rag.types import Article, ParseWarning
 
 Action = Literal["added", "updated", "moved", "unchanged", "removed", "failed"]
@@ -76,7 +76,7 @@ class Ingestor:
     With ``anew`` all is read and embedded again, each article in place of what is there.
     """
 
-    def __init__(self, store: Store, embedder: Embedder, *, include_qa: bool = True, anew: bool = False) -> None:
+    def __init__(self, store: Truth, embedder: Embedder, *, include_qa: bool = True, anew: bool = False) -> None:
         self._store = store
         # An evaluation's index must not hold the answers.
         self._indexer = Indexer(store, embedder, stamp_of(embedder), include_qa=include_qa, anew=anew)

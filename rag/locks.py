@@ -4,10 +4,29 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 
 from rag.errors import LockedError
+
+
+class Lock(Protocol):
+    """What one process at a time has: a data folder's, or with PostgreSQL (``database.py``) that of all machines."""
+
+    @property
+    def held(self) -> bool:
+        """Whether it is ours, still."""
+
+    def acquire(self, purpose: str, *, wait: float = 0) -> None:
+        """Take the lock at once or, with ``wait``, within so many seconds, or not at all.
+
+        Raises:
+            LockedError: another process has it; the message names that.
+        """
+
+    def release(self) -> None:
+        """Let go; safe to call twice."""
 
 
 class OwnerLock:
@@ -18,8 +37,13 @@ class OwnerLock:
         self._lock = FileLock(path)
         self._pid = path.with_suffix(".pid")
 
+    @property
+    def held(self) -> bool:
+        """See Lock."""
+        return self._lock.is_locked
+
     def acquire(self, purpose: str, *, wait: float = 0) -> None:
-        """Take the lock at once or, with ``wait``, within so many seconds, or not at all.
+        """See Lock.
 
         Raises:
             LockedError: another process has it; the message names its pid.

@@ -11,7 +11,7 @@ from pathlib import Path
 from rag.articles import SUFFIXES
 from rag.errors import ArticleError
 from rag.folders import expand, is_pattern, look_into
-from rag.store import KnownFile
+from rag.truth import KnownFile
 
 
 @dataclass(frozen=True, slots=True)

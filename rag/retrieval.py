@@ -24,8 +24,8 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from rag.dense import DenseIndex, ExactIndex
 from rag.embedding import Embedder, FineEncoder, Matrix, embed_question
 from rag.nodes import Question, ScoredSentence, to_node
-from rag.store import Store, StoredPassage
 from rag.text import content_tokens, for_embedding, identify, tokens
+from rag.truth import StoredPassage, Truth
 from rag.types import Lang
 from rag.units import is_whole
 
@@ -114,7 +114,7 @@ class HybridRetriever(BaseRetriever):
 
     def __init__(
         self,
-        store: Store,
+        store: Truth,
         dense: DenseIndex | ExactIndex,
         embedder: Embedder,
         encoder: FineEncoder | None = None,

@@ -32,6 +32,10 @@ class Settings(BaseSettings):
 
     articles: Path = Field(Path("articles"), description="folder of articles that is indexed by default")
     data_dir: Path = Field(Path(".rag"), description="where the index, the answers and the feedback are kept")
+    database_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL instead of SQLite, for several machines, e.g. postgresql://user:password@host/name",
+    )
     chroma_url: str | None = Field(None, description="a Chroma server, e.g. http://127.0.0.1:8000; empty: embedded")
     chroma_token: SecretStr | None = Field(
         None, description="sent as a bearer token to the proxy in front of that server"
@@ -127,6 +131,20 @@ class Settings(BaseSettings):
         if value in ("local", "local-fast") or (value.startswith("openai:") and value != "openai:"):
             return value
         raise ValueError("choose local, local-fast or openai:<model>")
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("write it like postgresql://user:password@host:5432/name")
+        return value
+
+    @field_validator("chroma_url")
+    @classmethod
+    def _http(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/\s?#@]+(/[^\s?#]*)?", value):
+            raise ValueError("write it like http://127.0.0.1:8000, without a user or password")
+        return value
 
     @field_validator("users")
     @classmethod
@@ -247,5 +265,5 @@ def _explain(error: dict[str, Any]) -> str:
         return message
     location = str(error["loc"][0])
     name = variable(location) if location in Settings.model_fields else location
-    shown = "" if name.endswith(("KEYS", "KEY", "TOKEN", "USERS")) else f"={error['input']}"
+    shown = "" if name.endswith(("KEYS", "KEY", "TOKEN", "USERS", "DATABASE_URL")) else f"={error['input']}"
     return f"{name}{shown}: {message}"

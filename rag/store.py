@@ -11,19 +11,17 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from rag.chunking import Chunk
 from rag.embedding import Matrix
-from rag.errors import IndexMismatchError
+from rag.rows import article_summary, fine_blob, stored_passage
 from rag.text import tokens
-from rag.types import Article, ArticleSummary, Filters, Passage
+from rag.truth import EmbeddedChunk, Known, KnownFile, Refined, StoredPassage, refuse_other
+from rag.types import Article, ArticleSummary, Filters
 
-SCHEMA_VERSION = "3"
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 -- The manifest: every file that was looked at, and as it was then. Its articles were all written before it.
@@ -53,71 +51,6 @@ CREATE VIRTUAL TABLE lexical USING fts5(tokens, tokenize = "ascii tokenchars '_'
 CREATE VIRTUAL TABLE lexical_terms USING fts5vocab(lexical, row);
 CREATE TRIGGER passages_gone AFTER DELETE ON passages BEGIN DELETE FROM lexical WHERE rowid = old.key; END;
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Refined:
-    """A passage's vectors by the fine encoder: the whole, its units, and its sentences as understood in it.
-
-    Shapes (dimensions,), (units, dimensions) and (sentences, dimensions).
-    """
-
-    vector: Matrix
-    units: Matrix
-    sentences: Matrix
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedChunk:
-    """A chunk with its vectors. ``units`` are its sentences, their clauses and, of a pair, the question:
-    shape (units, dimensions); ``unit_of`` says to which sentence each belongs, -1 for the question."""
-
-    chunk: Chunk
-    vector: Matrix
-    units: Matrix
-    unit_of: tuple[int, ...]
-    refined: Refined | None = None  # known already where the same text was read before
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPassage:
-    """A passage as the retriever needs it: with vectors, sentence spans and lexical tokens."""
-
-    passage: Passage
-    sentences: tuple[tuple[int, int], ...]
-    vector: Matrix
-    units: Matrix
-    unit_of: tuple[int, ...]
-    tokens: tuple[str, ...]
-    refined: Refined | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """An article that is indexed: of which file, of which part of it, and a hash of all that was read of it."""
-
-    id: str
-    path: str
-    part: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class KnownFile:
-    """A file as it was when it was last read, and by what; ``root`` is the folder that it is named from.
-
-    ``failure`` says why it could not be read (then the version before stays), ``detail`` what was guessed.
-    """
-
-    path: str
-    root: str
-    size: int
-    mtime_ns: int
-    checked_ns: int  # when that was
-    sha256: str
-    reader: str
-    failure: str | None = None
-    detail: str = ""
 
 
 class Store:
@@ -193,15 +126,7 @@ class Store:
         Raises:
             IndexMismatchError: naming what differs and what to run.
         """
-        found = self.stamp()
-        if found is None or found == expected:
-            return
-        keys = {**found, **expected}
-        differs = [f"{k} {found.get(k)!r}, now {expected.get(k)!r}" for k in keys if found.get(k) != expected.get(k)]
-        raise IndexMismatchError(
-            f"the index in {self._path.parent} was made with {'; '.join(differs)}. "
-            "Run `python ingest.py --rebuild` to make it anew from the articles"
-        )
+        refuse_other(self.stamp(), expected, str(self._path.parent))
 
     def set_stamp(self, stamp: dict[str, str]) -> None:
         """Say what makes this index."""
@@ -211,6 +136,16 @@ class Store:
     def revision(self) -> int:
         """A number that grows with every change."""
         return int(self._db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()["value"])
+
+    def derived(self) -> int:
+        """The revision that the dense index was in line with when its owner last said so; -1 before."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'derived'").fetchone()
+        return int(row["value"]) if row else -1
+
+    def set_derived(self, revision: int) -> None:
+        """Say that the dense index is in line with a revision, to those who only search it."""
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('derived', ?)", (str(revision),))
 
     # --- Writing ---------------------------------------------------------------------------------------------
 
@@ -276,7 +211,7 @@ class Store:
 
     def refine(self, found: Mapping[str, Refined]) -> None:
         """Write the fine encoder's vectors of these passages; those that are gone are left out."""
-        rows = ((_blob(fine), passage_id) for passage_id, fine in found.items())
+        rows = ((fine_blob(fine), passage_id) for passage_id, fine in found.items())
         with self.transaction() as db:
             db.executemany("UPDATE passages SET refined = ? WHERE passage_id = ?", rows)
             _bump(db)
@@ -329,7 +264,7 @@ class Store:
             "GROUP BY a.id ORDER BY a.date IS NULL, a.date DESC, a.title",
             values,
         )
-        return [_summary(row) for row in rows]
+        return [article_summary(row) for row in rows]
 
     def text(self, article_id: str) -> str | None:
         """The whole text of an article, into which all offsets point."""
@@ -406,7 +341,7 @@ class Store:
             "WHERE p.passage_id IN (SELECT value FROM json_each(?)) ORDER BY p.key",
             (json.dumps(list(ids)),),
         )
-        return [_stored(row) for row in rows]
+        return [stored_passage(row) for row in rows]
 
 
 # --- Rows --------------------------------------------------------------------------------------------------
@@ -456,45 +391,10 @@ def _insert_passage(db: sqlite3.Connection, embedded: EmbeddedChunk) -> None:
             *(passage.start, passage.end, len(index_tokens), embedded.vector.astype(np.float32).tobytes()),
             # Half precision moves a cosine by less than 0.001 and halves the largest part of the file.
             *(json.dumps(spans), embedded.units.astype(np.float16).tobytes(), json.dumps(embedded.unit_of)),
-            _blob(embedded.refined) if embedded.refined else None,
+            fine_blob(embedded.refined) if embedded.refined else None,
         ),
     ).lastrowid
     db.execute("INSERT INTO lexical (rowid, tokens) VALUES (?, ?)", (key, " ".join(index_tokens)))
-
-
-def _blob(fine: Refined) -> bytes:
-    return np.vstack([fine.vector[None], fine.units, fine.sentences]).astype(np.float16).tobytes()
-
-
-def _stored(row: sqlite3.Row) -> StoredPassage:
-    unit_of, spans = tuple(json.loads(row["unit_of"])), json.loads(row["sentences"])
-    units = np.frombuffer(row["units"], dtype=np.float16).astype(np.float32)
-    passage = Passage(
-        **{name: row[name] for name in Passage.__dataclass_fields__ if name != "score"},
-    )
-    return StoredPassage(
-        passage=passage,
-        sentences=tuple((a, b) for a, b in spans),
-        vector=np.frombuffer(row["vector"], dtype=np.float32),
-        units=units.reshape(len(unit_of), -1),
-        unit_of=unit_of,
-        tokens=tuple(row["tokens"].split()),
-        refined=_refined(row["refined"], len(unit_of), len(spans)),
-    )
-
-
-def _refined(blob: bytes | None, units: int, sentences: int) -> Refined | None:
-    if blob is None:
-        return None
-    rows = np.frombuffer(blob, dtype=np.float16).astype(np.float32).reshape(1 + units + sentences, -1)
-    return Refined(rows[0], rows[1 : 1 + units], rows[1 + units :])
-
-
-def _summary(row: sqlite3.Row) -> ArticleSummary:
-    fields: dict[str, Any] = dict(zip(row.keys(), row, strict=True))
-    for name in ("langs", "tags"):
-        fields[name] = tuple(json.loads(fields[name]))
-    return ArticleSummary(**fields)
 
 
 def _where(filters: Filters, *, include_qa: bool) -> tuple[list[str], list[object]]:
