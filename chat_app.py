@@ -8,6 +8,9 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -19,6 +22,7 @@ from rag.keys import Keyring
 from rag.logs import configure
 from rag.privacy import describe
 from rag.settings import Settings, load_settings
+from rag.watching import follow
 from rag.web.server import Server, bind
 
 if TYPE_CHECKING:
@@ -40,8 +44,8 @@ def main(argv: list[str] | None = None) -> int:
             try:
                 for one in assistant.health().sent:
                     print(describe(one), file=sys.stderr, flush=True)
-                _index(assistant, settings)
-                _serve(assistant, settings, bound)
+                with _indexed(assistant, settings):
+                    _serve(assistant, settings, bound)
             finally:
                 assistant.close()
     except RagError as error:
@@ -50,23 +54,40 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _index(assistant: Assistant, settings: Settings) -> None:
-    """Bring the index in line with the articles: before serving if it is empty, else beside it."""
-    if not assistant.health().articles:
+@contextmanager
+def _indexed(assistant: Assistant, settings: Settings) -> Iterator[None]:
+    """The index in line with the articles: before serving if it is empty, else beside it, and from then on."""
+    stop, sync = threading.Event(), partial(_try_report, settings)
+    is_empty = not assistant.health().articles
+    if is_empty:
         print(f"indexing {settings.articles} ...", file=sys.stderr, flush=True)
         _report(settings)
-    elif settings.articles.is_dir():
-        threading.Thread(target=_try_report, args=(settings,), name="ingest", daemon=True).start()
+
+    def run() -> None:
+        if not is_empty:
+            sync()
+        if settings.watch:
+            follow([settings.articles], sync, stop)
+
+    following = threading.Thread(target=run, name="ingest", daemon=True)
+    following.start()
+    try:
+        yield
+    finally:
+        stop.set()
 
 
 def _report(settings: Settings) -> None:
     report = run_ingest(settings, [settings.articles])
     for result in report.results:
-        if result.action != "unchanged":
+        if result.news:
             print(f"{result.action}: {result.path} {result.detail}".rstrip(), file=sys.stderr, flush=True)
 
 
 def _try_report(settings: Settings) -> None:
+    if not settings.articles.is_dir():  # a disk that is not mounted; what was indexed from it stays
+        log.warning("the folder of articles %s is not there at the moment", settings.articles)
+        return
     try:
         _report(settings)
     except RagError as error:

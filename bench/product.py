@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +32,9 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, data: Path | None = None) -> Iterator[Served]:
+def serving(folder: Path, data: Path | None = None, settings: Mapping[str, str] | None = None) -> Iterator[Served]:
     """The product on a free port, once everything is indexed and both encoders have read it. ``data`` is a data folder
-    that holds an index already.
+    to use, which may hold an index already; ``settings`` are further variables of its environment.
 
     Raises:
         TimeoutError: the second encoder was not done in time.
@@ -41,7 +42,12 @@ def serving(folder: Path, data: Path | None = None) -> Iterator[Served]:
     with nullcontext(data) if data else tempfile.TemporaryDirectory() as kept:
         command = [sys.executable, "chat_app.py", "--port", "0", "--articles", str(folder), "--data-dir", str(kept)]
         with subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command,
+            cwd=ROOT,
+            env={**os.environ, **(settings or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         ) as server:
             try:
                 assert server.stdout is not None

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Event
@@ -29,12 +29,13 @@ from rag.dense import DenseIndex, Progress
 from rag.e5 import E5Encoder, find_weights
 from rag.embedding import Embedder, FineEncoder, UseEmbedding
 from rag.engine import CitedQueryEngine
-from rag.errors import DenseIndexError, EmbeddingError, LockedError
+from rag.errors import DenseIndexError, EmbeddingError, LockedError, SettingsError
 from rag.feedback import FeedbackStore
 from rag.ingestion import Ingestor, IngestReport, Step, stamp_of
 from rag.library import Ingest, Library, Writing
-from rag.locks import OwnerLock
+from rag.locks import Lock, NoLock, OwnerLock
 from rag.nodes import Question
+from rag.ownership import Ownership
 from rag.privacy import what_is_sent
 from rag.ranking import RANKING
 from rag.refinement import METHOD, Refiner
@@ -43,8 +44,10 @@ from rag.settings import Settings
 from rag.store import Store
 from rag.support.judge import SupportJudge
 from rag.text import identify
+from rag.truth import Truth
 from rag.types import AnswererName, Bill
 from rag.uploads import UploadLimits
+from rag.workers import ProcessWorkers, RayWorkers, Workers
 
 if TYPE_CHECKING:
     from rag.answering.plain import PlainWriter
@@ -55,7 +58,9 @@ log = logging.getLogger(__name__)
 STORE_FILE = "articles.sqlite3"  # the truth, in the data folder
 REWRITING_SHARE = 0.25  # of the time for a reply that rewriting the question before it may take
 REMOVED = "removed"  # articles that were taken out, in the same folder
-INGEST_LOCK = "ingest.lock"  # whoever has it may change the truth
+INGEST_LOCK = "ingest"  # whoever has it may change the truth
+OWNER_LOCK = "owner"  # whoever has it keeps Chroma in line with the truth
+REFINE_LOCK = "refine"  # whoever has it reads the passages a second time
 PATIENCE = 20.0  # seconds that someone who adds or removes an article waits for an ingest under way
 FEEDBACK_FILE = "feedback.sqlite3"  # answers and what people said of them, in the same folder
 
@@ -119,14 +124,16 @@ def open_assistant(settings: Settings) -> Assistant:
     Raises:
         LockedError: another process owns the data folder; the message names its pid.
         IndexMismatchError: the index was made by another embedder or version.
+        DatabaseError: PostgreSQL is to be used and can't be.
     """
-    lock = OwnerLock(settings.data_dir / "owner.lock")
+    base = _base(settings)
+    lock = base.folder_lock
     lock.acquire("start a second server on it")
     try:
         embedder, encoder = open_embedder(settings), open_encoder(settings)
-        store = _open_store(settings, embedder)
-        refiner = _refiner(settings, store, encoder)
-        dense = DenseIndex(store, _home(settings, embedder))
+        store = _open_store(base, embedder)
+        refiner = _refiner(base, store, encoder)
+        dense = DenseIndex(store, _home(settings, embedder), base.ownership(store))
     except BaseException:
         lock.release()
         raise
@@ -139,7 +146,7 @@ def open_assistant(settings: Settings) -> Assistant:
             refiner.close()
         dense.close()
 
-    library = _library(settings, store, embedder, dense)
+    library = _library(settings, base, store, embedder, dense)
     return _assistant(settings, store, dense, (embedder, encoder), library=library, stop=stop, lock=lock)
 
 
@@ -152,14 +159,14 @@ def open_beside(settings: Settings) -> Assistant:
         IndexMismatchError: the index was made by another embedder or version.
     """
     embedder, encoder = open_embedder(settings), open_encoder(settings)
-    store = _open_store(settings, embedder)
+    store = _open_store(_base(settings), embedder)
     dense = DenseIndex(store, _home(settings, embedder))  # never brought in line, so that Chroma is left alone
     return _assistant(settings, store, dense, (embedder, encoder), library=None, stop=dense.close)
 
 
 def _assistant(
     settings: Settings,
-    store: Store,
+    store: Truth,
     dense: DenseIndex,
     encoders: tuple[Embedder, FineEncoder | None],
     *,
@@ -289,20 +296,25 @@ def run_ingest(
     include_qa: bool = True,
     rebuild: bool = False,
     dry_run: bool = False,
+    workers: int = 1,
     progress: Step | None = None,
 ) -> IngestReport:
     """Bring the index in line with files and folders. A running server picks the changes up by itself.
+
+    Files are read by so many ``workers``, processes of this machine, or by the Ray cluster that the settings name.
 
     Raises:
         LockedError: another ingest is writing.
         IndexMismatchError: the index was made otherwise and ``rebuild`` is not set.
         ArticleError: a path does not exist.
+        WorkersError: the Ray cluster can't be used.
     """
-    writer = OwnerLock(settings.data_dir / INGEST_LOCK)
-    writer.acquire("start a second ingest")
+    base = _base(settings)
+    writer = base.lock(INGEST_LOCK)
     try:
+        writer.acquire("start a second ingest")
         embedder = open_embedder(settings)
-        store = Store(settings.data_dir / STORE_FILE)
+        store = base.open_store()
         try:
             if rebuild and not dry_run:
                 paths = [
@@ -313,11 +325,12 @@ def run_ingest(
                     store.clear()  # what another version or embedder made: nobody can be reading it
             store.check_stamp(stamp_of(embedder))
             # Before anything is written: a running server may refine it at once, and that must stay.
-            refiner = None if dry_run else _refiner(settings, store, open_encoder(settings))
-            ingestor = Ingestor(store, embedder, include_qa=include_qa, anew=rebuild)
-            report = ingestor.run(paths, dry_run=dry_run, progress=progress)
+            refiner = None if dry_run else _refiner(base, store, open_encoder(settings))
+            with _reading(settings, workers, include_qa=include_qa) as others:
+                ingestor = Ingestor(store, embedder, include_qa=include_qa, anew=rebuild, workers=others)
+                report = ingestor.run(paths, dry_run=dry_run, progress=progress)
             if not dry_run:
-                _derive(settings, store, embedder, progress)
+                _derive(settings, base, store, embedder, progress)
                 if refiner:
                     refiner.run(progress)
             return report
@@ -327,13 +340,73 @@ def run_ingest(
         writer.release()
 
 
-def _library(settings: Settings, store: Store, embedder: Embedder, dense: DenseIndex) -> Library:
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What an index stands on: where its truth is, and who may do what with it."""
+
+    open_store: Callable[[], Truth]  # to be closed
+    lock: Callable[[str], Lock]
+    folder_lock: Lock  # of the Chroma in the data folder
+    shares_chroma: bool = False  # one on a server, with processes on other machines
+
+    def ownership(self, store: Truth) -> Ownership | None:
+        """Of a Chroma that is shared."""
+        return Ownership(store, self.lock(OWNER_LOCK)) if self.shares_chroma else None
+
+
+def _base(settings: Settings) -> _Base:
+    folder = settings.data_dir
+
+    def lock_file(name: str) -> OwnerLock:
+        return OwnerLock(folder / f"{name}.lock")
+
+    if settings.database_url is None:
+        return _Base(lambda: Store(folder / STORE_FILE), lock_file, lock_file(OWNER_LOCK))
+    url = settings.database_url.get_secret_value()
+    try:
+        from rag.database import Database, DatabaseLock  # noqa: PLC0415  psycopg is installed for who uses it
+        from rag.postgres import PostgresStore  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("psycopg", "psycopg_pool"):
+            raise
+        raise SettingsError(
+            "RAG_DATABASE_URL needs the client of PostgreSQL: pip install 'ask-the-articles[postgres]'"
+        ) from error
+    database = Database(url)
+    return _Base(
+        lambda: PostgresStore(database),
+        lambda name: DatabaseLock(database, name),
+        NoLock() if settings.chroma_url else lock_file(OWNER_LOCK),
+        shares_chroma=settings.chroma_url is not None,
+    )
+
+
+@contextmanager
+def _reading(settings: Settings, number: int, *, include_qa: bool) -> Iterator[Workers | None]:
+    """The processes that read files for this one, if it should not do so itself."""
+    if settings.ray_address is None and number == 1:
+        yield None
+        return
+    # Each opens an encoder of its own. Keys come along, as the settings hold them: to machines of one's own.
+    opened = partial(open_embedder, settings)
+    workers: Workers = (
+        RayWorkers(settings.ray_address, opened, include_qa=include_qa)
+        if settings.ray_address
+        else ProcessWorkers(number, opened, include_qa=include_qa)
+    )
+    try:
+        yield workers
+    finally:
+        workers.close()
+
+
+def _library(settings: Settings, base: _Base, store: Truth, embedder: Embedder, dense: DenseIndex) -> Library:
     limits = UploadLimits(settings.max_upload_mb * 2**20, settings.max_upload_files)
-    writing = _writing_beside(store, embedder, dense, settings.data_dir / INGEST_LOCK)
+    writing = _writing_beside(base, store, embedder, dense)
     return Library(settings.articles, settings.data_dir / REMOVED, store, writing, limits=limits)
 
 
-def _writing_beside(store: Store, embedder: Embedder, dense: DenseIndex, lock_file: Path) -> Writing:
+def _writing_beside(base: _Base, store: Truth, embedder: Embedder, dense: DenseIndex) -> Writing:
     """Ingesting within a running server, whose own threads then read the passages a second time."""
 
     def run(paths: Sequence[Path], *, progress: Step | None = None) -> IngestReport:
@@ -346,9 +419,9 @@ def _writing_beside(store: Store, embedder: Embedder, dense: DenseIndex, lock_fi
 
     @contextmanager
     def writing() -> Iterator[Ingest]:
-        lock = OwnerLock(lock_file)
-        lock.acquire("change its articles", wait=PATIENCE)
+        lock = base.lock(INGEST_LOCK)
         try:
+            lock.acquire("change its articles", wait=PATIENCE)
             yield run
         finally:
             lock.release()
@@ -356,33 +429,34 @@ def _writing_beside(store: Store, embedder: Embedder, dense: DenseIndex, lock_fi
     return writing
 
 
-def _refiner(settings: Settings, store: Store, encoder: FineEncoder | None) -> Refiner | None:
+def _refiner(base: _Base, store: Truth, encoder: FineEncoder | None) -> Refiner | None:
     if encoder is None:
         return None
     store.expect_refiner(f"{encoder.model_name}, method {METHOD}")
-    return Refiner(store, encoder, OwnerLock(settings.data_dir / "refine.lock"))
+    return Refiner(store, encoder, base.lock(REFINE_LOCK))
 
 
-def _derive(settings: Settings, store: Store, embedder: Embedder, progress: Step | None) -> None:
+def _derive(settings: Settings, base: _Base, store: Truth, embedder: Embedder, progress: Step | None) -> None:
     """Bring Chroma in line, unless a running server owns it: that one does it by itself."""
-    lock = OwnerLock(settings.data_dir / "owner.lock")
+    lock = base.folder_lock
     try:
         lock.acquire("build its dense index")
+        dense = DenseIndex(store, _home(settings, embedder), base.ownership(store))
+        try:
+            report: Progress | None = (lambda done, of: progress("dense index", done, of)) if progress else None
+            dense.sync(report)
+        finally:
+            dense.close()
     except LockedError:
         return
-    try:
-        dense = DenseIndex(store, _home(settings, embedder))
-        report: Progress | None = (lambda done, of: progress("dense index", done, of)) if progress else None
-        dense.sync(report)
-        dense.close()
     except DenseIndexError as error:  # a server that comes by later does it
         log.warning("%s; all is written, and searched exactly until then", error)
     finally:
         lock.release()
 
 
-def _open_store(settings: Settings, embedder: Embedder) -> Store:
-    store = Store(settings.data_dir / STORE_FILE)
+def _open_store(base: _Base, embedder: Embedder) -> Truth:
+    store = base.open_store()
     try:
         store.check_stamp(stamp_of(embedder))
     except BaseException:

@@ -25,26 +25,29 @@ PATIENCE = 10.0  # seconds to wait for one
 LOOK_AGAIN = 0.1  # seconds between two looks at a lock that another has
 
 # A machine that loses its power says no goodbye: both sides notice within seconds, and its locks are free again.
-_KEEPALIVE = {"keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3", "tcp_user_timeout": "12000"}
+_PATIENT = {
+    **{"keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3", "tcp_user_timeout": "12000"},
+    "connect_timeout": "5",
+}
 _SERVER_KEEPALIVE = ("tcp_keepalives_idle=5", "tcp_keepalives_interval=2", "tcp_keepalives_count=3")
 
 
 class Database:
-    """A pool of connections to one database; safe to use from many threads.
+    """A pool of connections to one database, once it is opened; safe to use from many threads.
 
     A database that is away, or restarts, is a ``DatabaseError`` until it is back.
     """
 
     def __init__(self, url: str) -> None:
         try:
-            parts = conninfo_to_dict(url, **{name: value for name, value in _KEEPALIVE.items() if name not in url})
+            parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
         except psycopg.ProgrammingError:
             # Its own words repeat the address, and with it the password.
             raise DatabaseError(
                 "RAG_DATABASE_URL can't be read; write postgresql://user:password@host:5432/name"
             ) from None
         self.where = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
-        self._conninfo = make_conninfo(**{"connect_timeout": "5", **parts, "application_name": who()})
+        self._conninfo = make_conninfo(**{**_PATIENT, **parts, "application_name": who()})
         self._pool = ConnectionPool(
             self._conninfo,
             connection_class=Connection[DictRow],
@@ -56,12 +59,16 @@ class Database:
             configure=_configure,
             open=False,
         )
+
+    def open(self) -> None:
+        """Open the pool.
+
+        Raises:
+            DatabaseError: the database is away, or lets us not in.
+        """
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # what it warns of is raised here, in words
-        try:
-            self._pool.open(wait=True, timeout=PATIENCE)
-        except PoolTimeout:
-            self._pool.close()
-            raise self.failure(self._why()) from None
+        self.alone().close()  # which says at once what is the matter, and a pool only that it took too long
+        self._pool.open()
 
     @contextmanager
     def connection(self) -> Iterator[Connection[DictRow]]:
@@ -102,13 +109,6 @@ class Database:
     def close(self) -> None:
         """Close all; safe to call twice."""
         self._pool.close()
-
-    def _why(self) -> Exception:
-        try:
-            psycopg.connect(self._conninfo).close()
-        except psycopg.Error as error:
-            return error
-        return TimeoutError("it took too long")
 
     def failure(self, error: BaseException) -> DatabaseError:
         """In words for whoever has to mend it."""

@@ -173,10 +173,8 @@ class DenseIndex:
             self._collection = self._home.open()
 
     def _in_line(self, progress: Progress | None) -> Collection:
-        for opened in (
-            self._collection if self._revision >= 0 else None,
-            None,
-        ):  # what is open may only have lost its server, and another may hold
+        known = self._collection if self._revision >= 0 else None
+        for opened in (known, None):  # what is open may only have lost its server for a moment
             collection = opened or self._reopen()
             if collection is None:
                 break

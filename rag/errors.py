@@ -46,6 +46,10 @@ class DenseIndexError(RagError):
     """Chroma can't be built or reached. Nothing is lost: exact search answers from the truth meanwhile."""
 
 
+class WorkersError(RagError):
+    """The processes that are to read files can't be had. The message says why; without them one process reads."""
+
+
 class EmbeddingError(RagError):
     """The embedding model failed or answered with something that is no vector.
 

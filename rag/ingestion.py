@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -17,10 +17,11 @@ from rag.articles import MAX_BYTES, READERS, Unreadable, read_articles
 from rag.chunking import VERSION
 from rag.embedding import Embedder
 from rag.errors import ArticleError
-from rag.indexing import Indexer
+from rag.indexing import Indexer, ReadFile
 from rag.planning import make_plan
-from rag.truth import SCHEMA_VERSION, KnownFile, Truth
+from rag.truth import SCHEMA_VERSION, EmbeddedChunk, KnownFile, Truth
 from rag.types import Article, ParseWarning
+from rag.workers import Wait, Workers, in_order
 
 Action = Literal["added", "updated", "moved", "unchanged", "removed", "failed"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -29,13 +30,15 @@ Step = Callable[[str, int, int], None]  # what is going on, done, of
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What happened to one file. ``detail`` says why it failed, or what the ``warnings`` say."""
+    """What happened to one file. ``detail`` says why it failed, or what the ``warnings`` say; ``news`` is false where
+    that was said at an earlier run, too."""
 
     path: str
     action: Action
     detail: str = ""
     warnings: tuple[ParseWarning, ...] = ()
     moved_from: str | None = None
+    news: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,11 @@ class IngestReport:
         return sum(result.action == action for result in self.results)
 
     @property
+    def changed(self) -> bool:
+        """Whether anything is to be told that was not told before."""
+        return any(result.news for result in self.results)
+
+    @property
     def failed(self) -> tuple[FileResult, ...]:
         """The files that did not go in."""
         return tuple(result for result in self.results if result.action == "failed")
@@ -70,14 +78,33 @@ TRUSTED_AFTER_NS = 2_000_000_000
 FORGOTTEN_AT_ONCE = 100  # removed files a transaction: nobody who reads or writes waits longer than for these
 
 
+@dataclass(frozen=True, slots=True)
+class _ToRead:
+    """A file that is new or has changed, as it is now, and the path that it had before."""
+
+    path: Path
+    now: KnownFile
+    moved: str | None
+
+
 class Ingestor:
     """Brings the truth in line with files, folders and patterns.
 
-    With ``anew`` all is read and embedded again, each article in place of what is there.
+    With ``anew`` all is read and embedded again, each article in place of what is there. ``workers`` read and embed
+    files in other processes; this one writes.
     """
 
-    def __init__(self, store: Truth, embedder: Embedder, *, include_qa: bool = True, anew: bool = False) -> None:
+    def __init__(
+        self,
+        store: Truth,
+        embedder: Embedder,
+        *,
+        include_qa: bool = True,
+        anew: bool = False,
+        workers: Workers | None = None,
+    ) -> None:
         self._store = store
+        self._workers = workers
         # An evaluation's index must not hold the answers.
         self._indexer = Indexer(store, embedder, stamp_of(embedder), include_qa=include_qa, anew=anew)
         self._anew = anew
@@ -97,10 +124,10 @@ class Ingestor:
         results = [FileResult(str(path), "failed", f"can't be opened: {why}") for path, why in plan.unreadable]
         # A file that is gone here and new there, with the same content, has only moved.
         gone = {known[path].sha256: path for path in plan.gone if known[path].sha256}
-        for done, (path, root) in enumerate(plan.wanted.items()):
+        for result in self._all(plan.wanted, known, gone, dry_run=dry_run):
             if progress:
-                progress(path.name, done, len(plan.wanted))
-            results.append(self._one(path, root, known.get(str(path)), gone, dry_run=dry_run))
+                progress(Path(result.path).name, len(results), len(plan.wanted))
+            results.append(result)
         if progress:
             progress("", len(plan.wanted), len(plan.wanted))
         removed = sorted(plan.gone - {result.moved_from for result in results})
@@ -112,9 +139,22 @@ class Ingestor:
         seconds = round(time.perf_counter() - started, 2)
         return IngestReport(tuple(results), articles, passages, self._store.languages(), seconds, dict(plan.others))
 
-    def _one(
+    def _all(
+        self, wanted: Mapping[Path, Path], known: Mapping[str, KnownFile], gone: dict[str, str], *, dry_run: bool
+    ) -> Iterator[FileResult]:
+        """What becomes of each file, in order."""
+        looked = (self._look(path, root, known.get(str(path)), gone, dry_run=dry_run) for path, root in wanted.items())
+        if self._workers is None or dry_run:
+            for one in looked:
+                yield one if isinstance(one, FileResult) else self._read(one, dry_run=dry_run)
+        else:
+            for one, wait in in_order(self._workers, map(_job, looked)):
+                yield one if isinstance(one, FileResult) else self._read(one, wait)
+
+    def _look(
         self, path: Path, root: Path, before: KnownFile | None, gone: dict[str, str], *, dry_run: bool
-    ) -> FileResult:
+    ) -> FileResult | _ToRead:
+        """What is to be said of a file, or that it has to be read."""
         known = None if self._anew else before
         try:
             now = _seen(path, root)
@@ -131,23 +171,22 @@ class Ingestor:
         moved = None if before else _moved(path, now, gone)
         if moved and not dry_run:
             self._store.move(moved, str(path), str(root))
-        return self._read(path, now, before, moved, dry_run=dry_run)
+        return _ToRead(path, now, moved)
 
-    def _read(
-        self, path: Path, now: KnownFile, before: KnownFile | None, moved: str | None, *, dry_run: bool
-    ) -> FileResult:
-        """Read a file that is new or has changed, and write what is new or has changed in it."""
+    def _read(self, file: _ToRead, wait: Wait | None = None, *, dry_run: bool = False) -> FileResult:
+        """Read a file that is new or has changed, or ``wait`` for who reads it, and write what is new in it."""
+        now, moved = file.now, file.moved
         known = {entry.part: entry for entry in self._store.known(path=moved if moved and dry_run else now.path)}
         read: list[Article] = []
         unread: list[Unreadable] = []
         try:
-            for one in read_articles(path, Path(now.root)):
+            for one, ready in _here(file) if wait is None else _there(wait()):
                 if isinstance(one, Unreadable):
                     unread.append(one)
                     continue
                 read.append(replace(one, text=""))
                 if not dry_run:
-                    self._indexer.put(one, known.get(one.part), now)
+                    self._indexer.put(one, known.get(one.part), now, ready)
             if not read:
                 raise ArticleError("; ".join(map(str, unread)) or "has no text")
         except ArticleError as error:
@@ -162,8 +201,21 @@ class Ingestor:
         gone = known.keys() - {article.part for article in read} if not unread else ()
         if not dry_run:
             self._store.settle(replace(now, detail=detail), [known[part].id for part in gone])
-        action: Action = "moved" if moved else "updated" if before else "added"
+        action: Action = "moved" if moved else "updated" if known else "added"
         return FileResult(now.path, action, detail, warnings, moved)
+
+
+def _here(file: _ToRead) -> Iterator[tuple[Article | Unreadable, None]]:
+    return ((one, None) for one in read_articles(file.path, Path(file.now.root)))
+
+
+def _there(found: ReadFile) -> Iterator[tuple[Article | Unreadable, Sequence[EmbeddedChunk] | None]]:
+    yield from found.articles
+    yield from ((one, None) for one in found.unread)
+
+
+def _job(one: FileResult | _ToRead) -> tuple[FileResult | _ToRead, tuple[Path, Path] | None]:
+    return one, (one.path, Path(one.now.root)) if isinstance(one, _ToRead) else None
 
 
 def _seen(path: Path, root: Path) -> KnownFile:
@@ -200,5 +252,5 @@ def _moved(path: Path, now: KnownFile, gone: dict[str, str]) -> str | None:
 
 def _as_before(known: KnownFile) -> FileResult:
     if known.failure is not None:
-        return FileResult(known.path, "failed", f"{known.failure}; not tried again until it changes")
-    return FileResult(known.path, "unchanged")
+        return FileResult(known.path, "failed", f"{known.failure}; not tried again until it changes", news=False)
+    return FileResult(known.path, "unchanged", news=False)

@@ -171,9 +171,11 @@ def _outcome(one: Refused | _Kept, results: Mapping[str, FileResult], ids: Mappi
     if isinstance(one, Refused):
         return Added(one.name, "failed", one.reason, one.limit, explain(one.reason, one.limit))
     result = results.get(str(one.path))
-    if result is not None and result.action in ("added", "updated", "unchanged"):
+    # What was there under another name is new to the uploads.
+    outcome = "added" if result is not None and result.action == "moved" else result.action if result else "failed"
+    if result is not None and outcome in ("added", "updated", "unchanged"):
         known = ids.get(str(one.path))
-        return Added(one.name, result.action, detail=result.detail, article_id=known, warnings=result.warnings)
+        return Added(one.name, outcome, detail=result.detail, article_id=known, warnings=result.warnings)
     if one.before is None:
         one.path.unlink(missing_ok=True)
     else:

@@ -22,7 +22,7 @@ class Ownership:
         self._store = store
         self._lock = lock
         self._clock = clock
-        self._awaited = 0  # the revision that Chroma has to be in line with
+        self._awaited: int | None = None  # the revision that Chroma has to be in line with
         self._since = float("-inf")  # when that began to be awaited
 
     def look(self) -> Standing:
@@ -41,6 +41,8 @@ class Ownership:
 
     def _behind_another(self) -> Standing:
         now = self._clock()
+        if self._awaited is None:
+            self._awaited = self._store.revision()
         if self._store.derived() >= self._awaited:
             # Not whether it is in line with this very moment: in a long ingest it never would be.
             self._awaited, self._since = self._store.revision(), now

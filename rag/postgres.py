@@ -43,6 +43,7 @@ class PostgresStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        database.open()
         with database.transaction() as db:
             encoding = db.execute("SHOW server_encoding").fetchone()
             if encoding and encoding["server_encoding"] != "UTF8":

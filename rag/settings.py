@@ -31,10 +31,14 @@ class Settings(BaseSettings):
     )
 
     articles: Path = Field(Path("articles"), description="folder of articles that is indexed by default")
+    watch: bool = Field(True, description="whether the server follows what is added to, changed in and removed from it")
     data_dir: Path = Field(Path(".rag"), description="where the index, the answers and the feedback are kept")
     database_url: SecretStr | None = Field(
         None,
         description="PostgreSQL instead of SQLite, for several machines, e.g. postgresql://user:password@host/name",
+    )
+    ray_address: str | None = Field(
+        None, description="a Ray cluster whose machines ingest.py has read the files, e.g. 10.0.0.5:6379; empty: none"
     )
     chroma_url: str | None = Field(None, description="a Chroma server, e.g. http://127.0.0.1:8000; empty: embedded")
     chroma_token: SecretStr | None = Field(

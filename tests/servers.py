@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from conftest import ROOT
@@ -44,6 +45,13 @@ def listens(port: int) -> bool:
     """Whether somebody does."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def missing(what: str) -> NoReturn:
+    """A machine of one's own does without a server of others; a CI run must not."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
 
 
 class ChromaServer:
@@ -104,8 +112,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory, one_chroma: ChromaServer) -> 
     """The address of nginx in front of Chroma, as ``docs/machines.md`` sets it up, but for TLS."""
     nginx_at = shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
     if not nginx_at:
-        reason = "nginx is not installed"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        missing("nginx is not installed")
     port = free_port()
     block = re.search(r"```nginx\n(.*?)```", (ROOT / "docs" / "machines.md").read_text("utf-8"), re.DOTALL)
     assert block
@@ -184,8 +191,7 @@ class Postgres:
 def postgres() -> Iterator[Postgres]:
     """A real PostgreSQL server, as Debian packages it."""
     if not POSTGRES_AT:
-        reason = "PostgreSQL is not installed (apt-get install postgresql)"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        missing("PostgreSQL is not installed (apt-get install postgresql)")
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path has to be short
     server = Postgres(POSTGRES_AT[-1], folder)
     server.start()

@@ -103,12 +103,34 @@ def test_a_file_that_came_while_it_was_off_is_indexed_at_the_next_start(options:
         )
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
             url = address(started)
-            deadline = time.monotonic() + 30
-            while articles(url) < files + 1 and time.monotonic() < deadline:
-                time.sleep(0.05)
-            assert articles(url) == files + 1
+            wait_for(url, files + 1)
             started.terminate()
             started.communicate(timeout=20)
+
+
+@pytest.mark.usefixtures("fast")
+def test_the_folder_is_followed_while_it_serves(options: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "chat_app.py"), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+        url, new = address(started), tmp_path / "texts" / "hund.md"
+        for change, expected in (
+            (lambda: new.write_text("Der Hund bellt laut im Garten.", encoding="utf-8"), 2),
+            (lambda: new.rename(new.with_name("bello.md")), 2),
+            (lambda: new.with_name("bello.md").unlink(), 1),
+        ):
+            change()
+            wait_for(url, expected)
+        started.terminate()
+        _, errors = started.communicate(timeout=20)
+    assert "hund.md" in errors
+    assert "removed" in errors
+
+
+def wait_for(url: str, expected: int) -> None:
+    deadline = time.monotonic() + 30
+    while articles(url) != expected and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert articles(url) == expected
 
 
 def articles(url: str) -> int:
