@@ -147,7 +147,7 @@ def open_assistant(settings: Settings) -> Assistant:
         dense.close()
 
     library = _library(settings, base, store, embedder, dense)
-    return _assistant(settings, store, dense, (embedder, encoder), library=library, stop=stop, lock=lock)
+    return _assistant(settings, base, store, dense, (embedder, encoder), library=library, stop=stop, lock=lock)
 
 
 def open_beside(settings: Settings) -> Assistant:
@@ -159,20 +159,22 @@ def open_beside(settings: Settings) -> Assistant:
         IndexMismatchError: the index was made by another embedder or version.
     """
     embedder, encoder = open_embedder(settings), open_encoder(settings)
-    store = _open_store(_base(settings), embedder)
+    base = _base(settings)
+    store = _open_store(base, embedder)
     dense = DenseIndex(store, _home(settings, embedder))  # never brought in line, so that Chroma is left alone
-    return _assistant(settings, store, dense, (embedder, encoder), library=None, stop=dense.close)
+    return _assistant(settings, base, store, dense, (embedder, encoder), library=None, stop=dense.close)
 
 
 def _assistant(
     settings: Settings,
+    base: _Base,
     store: Truth,
     dense: DenseIndex,
     encoders: tuple[Embedder, FineEncoder | None],
     *,
     library: Library | None,
     stop: Callable[[], None],
-    lock: OwnerLock | None = None,
+    lock: Lock | None = None,
 ) -> Assistant:
     embedder, encoder = encoders
     retriever = HybridRetriever(store, dense, embedder, encoder)
@@ -184,7 +186,7 @@ def _assistant(
         engines["llm"] = CitedQueryEngine(
             retriever, RANKING, writing.answerer, judge=writing.judge, fallback=ExtractiveAnswerer()
         )
-    feedback = FeedbackStore(settings.data_dir / FEEDBACK_FILE)
+    feedback = base.open_feedback()
     # Loads weights and language model now, on the other core, rather than in the first user's question.
     threading.Thread(target=_warm_up, args=(embedder, encoder), name="warm-up", daemon=True).start()
 
@@ -192,8 +194,8 @@ def _assistant(
         for model in writing.models if writing else ():
             model.close()
         stop()
-        store.close()
         feedback.close()
+        store.close()
         if lock:
             lock.release()
 
@@ -347,6 +349,7 @@ class _Base:
     open_store: Callable[[], Truth]  # to be closed
     lock: Callable[[str], Lock]
     folder_lock: Lock  # of the Chroma in the data folder
+    open_feedback: Callable[[], FeedbackStore]  # to be closed, after all that asks the truth
     shares_chroma: bool = False  # one on a server, with processes on other machines
 
     def ownership(self, store: Truth) -> Ownership | None:
@@ -361,11 +364,17 @@ def _base(settings: Settings) -> _Base:
         return OwnerLock(folder / f"{name}.lock")
 
     if settings.database_url is None:
-        return _Base(lambda: Store(folder / STORE_FILE), lock_file, lock_file(OWNER_LOCK))
+        return _Base(
+            lambda: Store(folder / STORE_FILE),
+            lock_file,
+            lock_file(OWNER_LOCK),
+            lambda: FeedbackStore(folder / FEEDBACK_FILE),
+        )
     url = settings.database_url.get_secret_value()
     try:
         from rag.database import Database, DatabaseLock  # noqa: PLC0415  psycopg is installed for who uses it
         from rag.postgres import PostgresStore  # noqa: PLC0415
+        from rag.shared_feedback import SharedFeedback  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("psycopg", "psycopg_pool"):
             raise
@@ -377,6 +386,7 @@ def _base(settings: Settings) -> _Base:
         lambda: PostgresStore(database),
         lambda name: DatabaseLock(database, name),
         NoLock() if settings.chroma_url else lock_file(OWNER_LOCK),
+        lambda: SharedFeedback(database),
         shares_chroma=settings.chroma_url is not None,
     )
 
@@ -472,3 +482,14 @@ def _home(settings: Settings, embedder: Embedder) -> ChromaHome:
         token = settings.chroma_token
         return ServerHome(settings.chroma_url, token.get_secret_value() if token else None, name)
     return EmbeddedHome(settings.data_dir / "chroma", name)
+
+
+def open_feedback(settings: Settings) -> FeedbackStore | None:
+    """The answers and what people said of them; None where no answer was given yet.
+
+    Raises:
+        DatabaseError: PostgreSQL is to be used and can't be.
+    """
+    if settings.database_url is None and not (settings.data_dir / FEEDBACK_FILE).exists():
+        return None
+    return _base(settings).open_feedback()

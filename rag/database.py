@@ -61,11 +61,13 @@ class Database:
         )
 
     def open(self) -> None:
-        """Open the pool.
+        """Open the pool; safe to call twice.
 
         Raises:
             DatabaseError: the database is away, or lets us not in.
         """
+        if not self._pool.closed:
+            return
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # what it warns of is raised here, in words
         self.alone().close()  # which says at once what is the matter, and a pool only that it took too long
         self._pool.open()

@@ -9,12 +9,12 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -86,8 +86,31 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Rows(Protocol):
+    """What a statement found."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it changed."""
+
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """All rows."""
+
+
+class Statements(Protocol):
+    """A transaction."""
+
+    def execute(self, sql: str, values: Sequence[Any] = ..., /) -> Rows:
+        """Run a statement; its values stand as question marks."""
+
+
 class FeedbackStore:
     """One file, opened when it is first needed. Safe to call from many threads, which take turns."""
+
+    _table = "answers"
 
     def __init__(self, path: Path, *, keep: int = UNRATED_KEPT, now: Callable[[], datetime] = utc_now) -> None:
         self._path = path
@@ -109,12 +132,12 @@ class FeedbackStore:
         try:
             with self._transaction() as db:
                 db.execute(
-                    "INSERT INTO answers (id, answer, settings) VALUES (?, ?, ?)",
+                    f"INSERT INTO {self._table} (id, answer, settings) VALUES (?, ?, ?)",
                     (json.dumps(answer.id), json.dumps(kept), json.dumps(dict(settings))),
                 )
                 db.execute(
-                    "DELETE FROM answers WHERE rating IS NULL AND key <= "
-                    "(SELECT key FROM answers WHERE rating IS NULL ORDER BY key DESC LIMIT 1 OFFSET ?)",
+                    f"DELETE FROM {self._table} WHERE rating IS NULL AND key <= "
+                    f"(SELECT key FROM {self._table} WHERE rating IS NULL ORDER BY key DESC LIMIT 1 OFFSET ?)",
                     (self._keep,),
                 )
         except FeedbackError as error:
@@ -134,7 +157,7 @@ class FeedbackStore:
         said = {"rating": rating.rating, "comment": rating.comment, "correct_answer": rating.correct_answer}
         with self._transaction() as db:
             found = db.execute(
-                "UPDATE answers SET rating = ?, rated_at = ? WHERE id = ?",
+                f"UPDATE {self._table} SET rating = ?, rated_at = ? WHERE id = ?",
                 (json.dumps(said), self._now().isoformat(timespec="milliseconds"), json.dumps(rating.answer_id)),
             ).rowcount
         if not found:
@@ -150,7 +173,7 @@ class FeedbackStore:
             FeedbackError: the file can't be read.
         """
         with self._transaction() as db:
-            row = db.execute("SELECT answer FROM answers WHERE id = ?", (json.dumps(answer_id),)).fetchone()
+            row = db.execute(f"SELECT answer FROM {self._table} WHERE id = ?", (json.dumps(answer_id),)).fetchone()
         if row is None:
             return None
         try:
@@ -170,7 +193,8 @@ class FeedbackStore:
         """
         with self._transaction() as db:
             rows = db.execute(
-                "SELECT rating, rated_at, answer, settings FROM answers WHERE rating IS NOT NULL ORDER BY rated_at, key"
+                "SELECT rating, rated_at, answer, settings "
+                f"FROM {self._table} WHERE rating IS NOT NULL ORDER BY rated_at, key"
             ).fetchall()
         return [
             Rated(**json.loads(rating), when=when, answer=json.loads(answer), settings=json.loads(settings))
@@ -184,7 +208,7 @@ class FeedbackStore:
                 self._db.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[Statements]:
         """All or nothing, one thread at a time; whatever fails becomes a ``FeedbackError``."""
         with self._lock:
             try:

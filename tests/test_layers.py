@@ -31,7 +31,7 @@ ROWS = [
         "rag.uploads",
         "rag.answering.reply",
     },
-    {"rag.ownership"},
+    {"rag.ownership", "rag.shared_feedback"},
     {"rag.dense", "rag.privacy", "rag.planning", "rag.indexing", "rag.watching"},
     {"rag.workers"},
     {"rag.ingestion", "rag.retrieval", "rag.ranking", "rag.answering.extractive"},

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from conftest import SubjectEmbedder
-from ingest import main
 
+from ingest import main
 from rag.errors import ArticleError
 from rag.indexing import ReadFile
 from rag.ingestion import Ingestor, IngestReport
