@@ -10,9 +10,9 @@ import uuid
 from dataclasses import dataclass
 
 from rag.answering.extractive import ExtractiveAnswerer, confidence, rank
-from rag.dense import ExactIndex
 from rag.embedding import Embedder, FineEncoder
 from rag.engine import CitedQueryEngine
+from rag.flat import FlatIndex
 from rag.nodes import Question, passage_of
 from rag.ranking import RANKING
 from rag.retrieval import HybridRetriever, Scoring
@@ -31,10 +31,10 @@ PARTS = {
 
 def ablations(store: Store, embedder: Embedder, encoder: FineEncoder | None) -> list[Ablation]:
     """The search with all its parts, and with each of them left out in turn, over an index that is complete."""
-    exact = ExactIndex(store)
-    retrievers = {name: HybridRetriever(store, exact, embedder, encoder, scoring) for name, scoring in PARTS.items()}
+    flat = FlatIndex(store)
+    retrievers = {name: HybridRetriever(store, flat, embedder, encoder, scoring) for name, scoring in PARTS.items()}
     if encoder:
-        retrievers["without the second encoder"] = HybridRetriever(store, exact, embedder)
+        retrievers["without the second encoder"] = HybridRetriever(store, flat, embedder)
     answerer, whole = ExtractiveAnswerer(), retrievers["all parts"]
     engines = {name: CitedQueryEngine(retriever, RANKING, answerer) for name, retriever in retrievers.items()}
     return [

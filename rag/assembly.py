@@ -188,7 +188,7 @@ def _assistant(
         )
     feedback = base.open_feedback()
     # Loads weights and language model now, on the other core, rather than in the first user's question.
-    threading.Thread(target=_warm_up, args=(embedder, encoder), name="warm-up", daemon=True).start()
+    threading.Thread(target=_warm_up, args=(embedder, encoder, retriever), name="warm-up", daemon=True).start()
 
     def close() -> None:
         for model in writing.models if writing else ():
@@ -281,7 +281,7 @@ def _limits(total: float) -> Limits:
     return replace(usual, total=total, first_token=usual.first_token * slow, gap=usual.gap * slow)
 
 
-def _warm_up(embedder: Embedder, encoder: FineEncoder | None) -> None:
+def _warm_up(embedder: Embedder, encoder: FineEncoder | None, retriever: HybridRetriever) -> None:
     identify("warm up")
     try:
         embedder.get_query_embedding("warm up")
@@ -424,7 +424,7 @@ def _writing_beside(base: _Base, store: Truth, embedder: Embedder, dense: DenseI
         try:
             dense.sync()  # now, rather than when the thread that follows comes by
         except DenseIndexError as error:
-            log.warning("%s; exact search goes on", error)
+            log.warning("%s; the search goes on without it", error)
         return report
 
     @contextmanager

@@ -83,7 +83,7 @@ class Assistant:
         self._rewriter = rewriter or HeuristicRewriter()
         self._library = library
         self._writer = writer
-        self._listed: tuple[int, list[ArticleSummary]] = (-1, [])
+        self._listed: tuple[str, list[ArticleSummary]] = ("", [])
 
     def ask(
         self,
@@ -199,9 +199,9 @@ class Assistant:
 
     def articles(self) -> list[ArticleSummary]:
         """What is indexed, newest first, articles without a date last."""
-        revision = self._store.revision()  # before the list is read, so that a change in between is seen the next time
-        if self._listed[0] != revision:
-            self._listed = (revision, self._store.summaries())
+        contents = self._store.contents()  # before the list is read, so that a change in between is seen the next time
+        if self._listed[0] != contents:
+            self._listed = (contents, self._store.summaries())
         return list(self._listed[1])
 
     def article(self, article_id: str) -> tuple[ArticleSummary, str] | None:
@@ -216,8 +216,7 @@ class Assistant:
         if found is None:
             return None
         summary, text = found
-        ids = self._store.select(Filters(article_ids=(article_id,)), include_qa=True) or []
-        passages = sorted(self._passages(ids), key=lambda passage: passage.start)
+        passages = sorted(self._passages(self._store.passage_ids(article_id)), key=lambda passage: passage.start)
         return ArticleView(summary, text, tuple(passages), offered_questions(text))
 
     def examples(self, lang: Lang, count: int = 4) -> list[str]:

@@ -95,6 +95,17 @@ class Database:
         with self.connection() as connection, connection.transaction():
             yield connection
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection[DictRow]]:
+        """All that is read within is of one moment.
+
+        Raises:
+            DatabaseError: as for ``connection``.
+        """
+        with self.transaction() as db:
+            db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield db
+
     def alone(self) -> Connection[DictRow]:
         """A connection beside the pool, for whoever keeps it.
 

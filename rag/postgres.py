@@ -6,9 +6,10 @@ Writers go one at a time, by a lock on the row of totals; readers see what was t
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,26 +17,30 @@ from psycopg import Connection
 from psycopg.rows import DictRow, tuple_row
 
 from rag import postgres_tables as tables
+from rag.changes import Keys, Kind, Mark, Rows, encode, reaches
 from rag.database import Database
 from rag.embedding import Matrix
 from rag.errors import DatabaseError
 from rag.rows import article_summary, fine_blob, stored_passage
 from rag.text import tokens
-from rag.truth import EmbeddedChunk, Known, KnownFile, Refined, StoredPassage, refuse_other
+from rag.truth import EmbeddedChunk, Known, KnownFile, Refined, StoredPassage, rarest, refuse_other
 from rag.types import Article, ArticleSummary, Filters
 
+SELECTIONS = 8  # of filters that are remembered
 AT_ONCE = 1000  # rows fetched at a time, where there may be a million
 
 
 @dataclass(slots=True)
 class _Change:
-    """What a transaction adds to the totals, less what it takes away."""
+    """What a transaction adds to the totals, less what it takes away; ``revision`` is the one that it makes."""
 
-    changed: bool = False
+    revision: int
+    contents: bool = False  # articles came, went or changed
+    reading: bool = False  # passages were read a second time, or are to be again
     articles: int = 0
-    passages: int = 0
     refined: int = 0
     tokens: int = 0
+    langs: Counter[str] = field(default_factory=Counter)  # passages of each
 
 
 class PostgresStore:
@@ -43,6 +48,7 @@ class PostgresStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._selected: dict[tuple[str, Filters, bool], Keys] = {}
         database.open()
         with database.transaction() as db:
             encoding = db.execute("SHOW server_encoding").fetchone()
@@ -63,15 +69,24 @@ class PostgresStore:
     @contextmanager
     def transaction(self) -> Iterator[tuple[Connection[DictRow], _Change]]:
         """All or nothing; one writer at a time. What is said of the change goes into the totals at its end."""
-        change = _Change()
         with self._database.transaction() as db:
-            db.execute("SELECT revision FROM rag_totals FOR UPDATE")
+            before = db.execute("SELECT revision FROM rag_totals FOR UPDATE").fetchone()
+            assert before is not None
+            change = _Change(before["revision"] + 1)
             yield db, change
-            if change.changed:
+            if change.contents or change.reading:
                 db.execute(
-                    "UPDATE rag_totals SET revision = revision + 1, articles = articles + %s, "
+                    "UPDATE rag_totals SET revision = %s, contents = contents + %s, articles = articles + %s, "
                     "passages = passages + %s, refined = refined + %s, tokens = tokens + %s",
-                    (change.articles, change.passages, change.refined, change.tokens),
+                    (
+                        *(change.revision, int(change.contents), change.articles),
+                        *(sum(change.langs.values()), change.refined, change.tokens),
+                    ),
+                )
+                db.cursor().executemany(
+                    "INSERT INTO rag_langs VALUES (%s, %s) "
+                    "ON CONFLICT (lang) DO UPDATE SET passages = rag_langs.passages + EXCLUDED.passages",
+                    list(change.langs.items()),
                 )
 
     # --- Stamp and revision ----------------------------------------------------------------------------------
@@ -93,6 +108,29 @@ class PostgresStore:
     def revision(self) -> int:
         """See Truth."""
         return int(self._one("SELECT revision AS it FROM rag_totals"))
+
+    def contents(self) -> str:
+        """See Truth."""
+        return str(self._one("SELECT era || '-' || contents AS it FROM rag_totals"))
+
+    def mark(self) -> Mark:
+        """See Truth."""
+        with self._database.connection() as db:
+            return tables.mark(db)
+
+    def changed(self, since: Mark) -> tuple[Mark, set[str], set[str]] | None:
+        """See Truth."""
+        with self._database.snapshot() as db:
+            now = tables.mark(db)
+            return (now, *tables.changed(db, since)) if reaches(now, since) else None
+
+    @contextmanager
+    def codes(self, kind: Kind, since: Mark | None) -> Iterator[tuple[Mark, Mark | None, Iterator[Rows]]]:
+        """See Truth."""
+        with self._database.snapshot() as db:
+            now = tables.mark(db)
+            reached = since if reaches(now, since) else None
+            yield now, reached, tables.codes(db, kind, reached)
 
     def derived(self) -> int:
         """See Truth."""
@@ -139,7 +177,7 @@ class PostgresStore:
             db.execute(
                 "UPDATE rag_files SET path = %s, root = %s, sha256 = '', mtime_ns = 0 WHERE path = %s", (new, root, old)
             )
-            change.changed = True
+            change.contents = True
 
     def forget(self, paths: Iterable[str]) -> None:
         """See Truth."""
@@ -147,7 +185,7 @@ class PostgresStore:
             chosen = list(paths)
             _remove(db, change, "path = ANY(%s)", (chosen,))
             db.execute("DELETE FROM rag_files WHERE path = ANY(%s)", (chosen,))
-            change.changed = True
+            change.contents = True
 
     def clear(self) -> None:
         """See Truth."""
@@ -164,19 +202,29 @@ class PostgresStore:
                 change.refined = -db.execute(
                     "UPDATE rag_passages SET refined = NULL WHERE refined IS NOT NULL"
                 ).rowcount
+                db.execute("UPDATE rag_codes SET fine = NULL WHERE fine IS NOT NULL")
+                # So many changes are not worth a log: whoever followed it begins anew.
+                db.execute("UPDATE rag_totals SET era = gen_random_uuid()::text")
                 _set(db, "refiner", model)
-                change.changed = True
+                change.reading = True
 
     def refine(self, found: Mapping[str, Refined]) -> None:
         """See Truth."""
         with self.transaction() as (db, change):
-            new = db.execute(
-                "SELECT count(*) AS it FROM rag_passages WHERE passage_id = ANY(%s) AND refined IS NULL", (list(found),)
-            ).fetchone()
-            change.refined = new["it"] if new else 0
-            rows = [(fine_blob(fine), passage_id) for passage_id, fine in found.items()]
-            db.cursor().executemany("UPDATE rag_passages SET refined = %b WHERE passage_id = %s", rows)
-            change.changed = True
+            there = db.execute(
+                "SELECT key, passage_id, refined IS NULL AS new FROM rag_passages WHERE passage_id = ANY(%s)",
+                (list(found),),
+            ).fetchall()
+            read = [(found[row["passage_id"]], row["key"]) for row in there]
+            db.cursor().executemany(
+                "UPDATE rag_passages SET refined = %b WHERE key = %s", [(fine_blob(fine), key) for fine, key in read]
+            )
+            db.cursor().executemany(
+                "UPDATE rag_codes SET fine = %b WHERE key = %s", [(encode(fine.vector), key) for fine, key in read]
+            )
+            tables.note(db, change.revision, [(row["key"], row["passage_id"]) for row in there], refined=True)
+            change.refined = sum(row["new"] for row in there)
+            change.reading = True
 
     # --- Reading ---------------------------------------------------------------------------------------------
 
@@ -209,8 +257,8 @@ class PostgresStore:
 
     def languages(self) -> dict[str, int]:
         """See Truth."""
-        rows = self._all("SELECT lang, count(*) AS many FROM rag_passages GROUP BY lang ORDER BY lang")
-        return {row["lang"]: row["many"] for row in rows}
+        rows = self._all("SELECT lang, passages FROM rag_langs WHERE passages > 0 ORDER BY lang")
+        return {row["lang"]: row["passages"] for row in rows}
 
     def summaries(self, article_id: str | None = None) -> list[ArticleSummary]:
         """See Truth."""
@@ -228,17 +276,25 @@ class PostgresStore:
         found = self._one("SELECT text AS it FROM rag_articles WHERE id = %s", (article_id,))
         return None if found is None else str(found)
 
-    def select(self, filters: Filters, *, include_qa: bool) -> list[str] | None:
+    def select(self, filters: Filters, *, include_qa: bool) -> Keys | None:
         """See Truth."""
         where, values = _where(filters, include_qa=include_qa)
         if not where:
             return None
-        rows = self._all(
-            "SELECT p.passage_id FROM rag_passages p JOIN rag_articles a ON a.id = p.article_id "
-            f"WHERE {' AND '.join(where)}",
-            values,
-        )
-        return [row["passage_id"] for row in rows]
+        chosen = (self.contents(), filters, include_qa)
+        keys = self._selected.get(chosen)
+        if keys is None:
+            sql = "SELECT p.key FROM rag_passages p JOIN rag_articles a ON a.id = p.article_id WHERE "
+            rows = self._all(f"{sql}{' AND '.join(where)} ORDER BY p.key", values)
+            keys = np.fromiter((row["key"] for row in rows), dtype=np.int64)
+            kept = {one: found for one, found in self._selected.items() if one[0] == chosen[0]}
+            self._selected = dict(list(kept.items())[1 - SELECTIONS :]) | {chosen: keys}
+        return keys
+
+    def ids(self, keys: Sequence[int]) -> dict[int, str]:
+        """See Truth."""
+        rows = self._all("SELECT key, passage_id FROM rag_passages WHERE key = ANY(%s)", (list(keys),))
+        return {row["key"]: row["passage_id"] for row in rows}
 
     def passage_ids(self, article_id: str | None = None) -> set[str]:
         """See Truth."""
@@ -261,10 +317,13 @@ class PostgresStore:
         found, matrix = self._matrix(sql, None, np.float16)
         return found, matrix.astype(np.float32)
 
-    def lexical(self, terms: Sequence[str], limit: int, ids: Sequence[str] | None = None) -> list[str]:
+    def lexical(self, terms: Sequence[str], limit: int, keys: Keys | None = None) -> list[str]:
         """See Truth."""
-        with self._database.transaction() as db:  # of one state, for a passage may go in between
-            return tables.best(db, terms, limit, ids)
+        searched = rarest(self.document_frequency(terms))
+        if not searched or (keys is not None and not len(keys)):
+            return []
+        with self._database.connection() as db:
+            return tables.best(db, searched, limit, None if keys is None else keys.tolist())
 
     def document_frequency(self, terms: Iterable[str]) -> dict[str, int]:
         """See Truth."""
@@ -328,8 +387,11 @@ def _insert(db: Connection[DictRow], change: _Change, chunks: Sequence[EmbeddedC
         "INSERT INTO rag_passages VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %b, %s, %b, %s, %s, %b)", rows
     )
     tables.index(db, said)
-    change.changed = True
-    change.passages += len(chunks)
+    tables.encoded(db, dict(zip(said, chunks, strict=True)))
+    passages = [one.chunk.passage for one in chunks]
+    tables.note(db, change.revision, [(key, one.passage_id) for key, one in zip(said, passages, strict=True)])
+    change.contents = True
+    change.langs.update(one.lang for one in passages)
     change.refined += sum(chunk.refined is not None for chunk in chunks)
     change.tokens += sum(map(len, said.values()))
 
@@ -351,17 +413,20 @@ def _remove(db: Connection[DictRow], change: _Change, which: str, values: Sequen
     if not articles:
         return
     rows = db.execute(
-        "SELECT key, refined IS NOT NULL AS refined, "
+        "SELECT key, passage_id, lang, refined IS NOT NULL AS refined, "
         "CASE WHEN tokens = '' THEN 0 ELSE cardinality(string_to_array(tokens, ' ')) END AS tokens "
         "FROM rag_passages WHERE article_id = ANY(%s)",
         (articles,),
     ).fetchall()
-    tables.forget(db, [row["key"] for row in rows])
+    keys = [row["key"] for row in rows]
+    tables.forget(db, keys)
+    tables.note(db, change.revision, [(row["key"], row["passage_id"]) for row in rows])
+    db.execute("DELETE FROM rag_codes WHERE key = ANY(%s)", (keys,))
     db.execute("DELETE FROM rag_passages WHERE article_id = ANY(%s)", (articles,))
     db.execute("DELETE FROM rag_articles WHERE id = ANY(%s)", (articles,))
-    change.changed = True
+    change.contents = True
     change.articles -= len(articles)
-    change.passages -= len(rows)
+    change.langs.subtract(row["lang"] for row in rows)
     change.refined -= sum(row["refined"] for row in rows)
     change.tokens -= sum(row["tokens"] for row in rows)
 

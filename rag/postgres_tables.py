@@ -7,17 +7,22 @@ alone. What would take a pass over a table, such as how many passages there are,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from psycopg import Connection
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, tuple_row
 
-TABLES = ("totals", "meta", "files", "articles", "tags", "passages", "terms", "postings")
+from rag.changes import BLOCK, KEPT, Kind, Mark, Rows, encode
+from rag.truth import EmbeddedChunk
+
+TABLES = ("totals", "langs", "meta", "files", "articles", "passages", "codes", "changes", "terms", "postings")
 _SCHEMA = """
+-- An era ends when the tables are made anew: what a reader knows of one says nothing about the next.
 CREATE TABLE rag_totals (
-  revision bigint NOT NULL, articles bigint NOT NULL, passages bigint NOT NULL, refined bigint NOT NULL,
-  tokens bigint NOT NULL
+  era text NOT NULL, revision bigint NOT NULL, contents bigint NOT NULL, articles bigint NOT NULL,
+  passages bigint NOT NULL, refined bigint NOT NULL, tokens bigint NOT NULL
 );
+CREATE TABLE rag_langs (lang text PRIMARY KEY, passages bigint NOT NULL);
 CREATE TABLE rag_meta (key text PRIMARY KEY, value text NOT NULL);
 CREATE TABLE rag_files (
   path text COLLATE "C" PRIMARY KEY, root text NOT NULL, size bigint NOT NULL, mtime_ns bigint NOT NULL,
@@ -40,6 +45,11 @@ CREATE TABLE rag_passages (
 CREATE SEQUENCE rag_passage_keys AS integer OWNED BY rag_passages.key;
 CREATE INDEX ON rag_passages (article_id);
 CREATE INDEX ON rag_passages (key) WHERE refined IS NULL;
+CREATE TABLE rag_codes (key integer PRIMARY KEY, embedder bytea NOT NULL, fine bytea);
+CREATE TABLE rag_changes (
+  revision bigint NOT NULL, key integer NOT NULL, passage_id text NOT NULL, refined boolean NOT NULL
+);
+CREATE INDEX ON rag_changes (revision, key);
 CREATE TABLE rag_terms (
   id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, term text COLLATE "C" UNIQUE NOT NULL, passages integer NOT NULL
 ) WITH (fillfactor = 70);
@@ -91,7 +101,7 @@ def exist(db: Connection[DictRow]) -> bool:
 def create(db: Connection[DictRow], *, revision: int = 0) -> None:
     """Make the tables, empty."""
     db.execute(_SCHEMA.encode())
-    db.execute("INSERT INTO rag_totals VALUES (%s, 0, 0, 0, 0)", (revision,))
+    db.execute("INSERT INTO rag_totals VALUES (gen_random_uuid()::text, %s, 0, 0, 0, 0, 0)", (revision,))
 
 
 def drop(db: Connection[DictRow]) -> None:
@@ -99,12 +109,8 @@ def drop(db: Connection[DictRow]) -> None:
     db.execute(f"DROP TABLE IF EXISTS {', '.join(f'rag_{name}' for name in TABLES)} CASCADE".encode())
 
 
-def best(db: Connection[DictRow], terms: Sequence[str], limit: int, ids: Sequence[str] | None) -> list[str]:
-    """The ids of the passages that hold these tokens best, best first, among ``ids`` when given."""
-    keys = None
-    if ids is not None:
-        rows = db.execute("SELECT key FROM rag_passages WHERE passage_id = ANY(%s)", (list(ids),))
-        keys = [row["key"] for row in rows]
+def best(db: Connection[DictRow], terms: Sequence[str], limit: int, keys: Sequence[int] | None) -> list[str]:
+    """The ids of the passages that hold these tokens best, best first, among those with these keys when given."""
     found = db.execute(_BEST, {"terms": list(terms), "limit": limit, "keys": keys})
     return [row["passage_id"] for row in found]
 
@@ -130,3 +136,58 @@ def index(db: Connection[DictRow], passages: dict[int, list[str]]) -> None:
 def forget(db: Connection[DictRow], keys: Sequence[int]) -> None:
     """Passages that are about to go are no longer found."""
     db.execute(_FORGET, {"keys": list(keys)})
+
+
+# --- The log of changes, and the codes of vectors ----------------------------------------------------------
+
+
+def mark(db: Connection[DictRow]) -> Mark:
+    """The point that everything read in the same transaction is of."""
+    row = db.execute("SELECT era, revision FROM rag_totals").fetchone()
+    assert row is not None
+    return Mark(row["era"], row["revision"])
+
+
+def changed(db: Connection[DictRow], since: Mark) -> tuple[set[str], set[str]]:
+    """The ids of the passages that came and that went since then; of one that did both, how it ended."""
+    rows = db.execute(
+        "SELECT DISTINCT c.passage_id, p.key IS NOT NULL AS there FROM rag_changes c "
+        "LEFT JOIN rag_passages p USING (passage_id) WHERE c.revision > %s AND NOT c.refined",
+        (since.revision,),
+    ).fetchall()
+    came = {row["passage_id"] for row in rows if row["there"]}
+    return came, {row["passage_id"] for row in rows} - came
+
+
+def codes(db: Connection[DictRow], kind: Kind, since: Mark | None) -> Iterator[Rows]:
+    """The codes of all passages, or of those that changed since then, block by block, keys ascending."""
+    sql = f"SELECT key, {kind} FROM rag_codes ORDER BY key"
+    if since is not None:
+        sql = (
+            f"SELECT key, {kind} FROM (SELECT DISTINCT key FROM rag_changes WHERE revision > %s) c "
+            "LEFT JOIN rag_codes USING (key) ORDER BY key"
+        )
+    with db.cursor("codes", row_factory=tuple_row) as cursor:
+        cursor.itersize = BLOCK
+        cursor.execute(sql.encode(), () if since is None else (since.revision,), binary=True)
+        while block := cursor.fetchmany(BLOCK):
+            yield block
+
+
+def note(db: Connection[DictRow], revision: int, passages: Sequence[tuple[int, str]], *, refined: bool = False) -> None:
+    """Write into the log, of a revision to be, which passages came, went or were read a second time."""
+    db.cursor().executemany(
+        "INSERT INTO rag_changes VALUES (%s, %s, %s, %s)", [(revision, *passage, refined) for passage in passages]
+    )
+    db.execute("DELETE FROM rag_changes WHERE revision <= %s", (revision - KEPT,))
+
+
+def encoded(db: Connection[DictRow], passages: dict[int, EmbeddedChunk]) -> None:
+    """Write the codes of new passages."""
+    db.cursor().executemany(
+        "INSERT INTO rag_codes VALUES (%s, %b, %b)",
+        [
+            (key, encode(one.vector), encode(one.refined.vector) if one.refined else None)
+            for key, one in passages.items()
+        ],
+    )

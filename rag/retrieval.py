@@ -21,8 +21,10 @@ import numpy as np
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-from rag.dense import DenseIndex, ExactIndex
+from rag.changes import Keys
+from rag.dense import DenseIndex
 from rag.embedding import Embedder, FineEncoder, Matrix, embed_question
+from rag.flat import FlatIndex
 from rag.nodes import Question, ScoredSentence, to_node
 from rag.text import content_tokens, for_embedding, identify, tokens
 from rag.truth import StoredPassage, Truth
@@ -115,7 +117,7 @@ class HybridRetriever(BaseRetriever):
     def __init__(
         self,
         store: Truth,
-        dense: DenseIndex | ExactIndex,
+        dense: DenseIndex | FlatIndex,
         embedder: Embedder,
         encoder: FineEncoder | None = None,
         scoring: Scoring = AS_SHIPPED,
@@ -126,7 +128,13 @@ class HybridRetriever(BaseRetriever):
         self._embedder = embedder
         self._encoder = encoder
         self._scoring = scoring
-        self._fine = ExactIndex(store, store.refined_vectors)
+        self._fine = FlatIndex(store, "fine")
+
+    def load(self) -> None:
+        """Read what searching needs in memory, so that no question has to wait for it."""
+        self._dense.load()
+        if self._encoder is not None:
+            self._fine.load()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         question = query_bundle
@@ -134,7 +142,7 @@ class HybridRetriever(BaseRetriever):
             question = Question(query_bundle.query_str, lang=identify(query_bundle.query_str)[0])
         allowed = self._store.select(question.filters, include_qa=question.include_qa)
         _, passages = self._store.count()
-        if not passages or allowed == []:
+        if not passages or (allowed is not None and not len(allowed)):
             return []
         forms = [question.query_str] if question.standalone is None else [question.standalone, question.query_str]
         asked = [self._asked(text, question.lang, passages) for text in forms]
@@ -154,7 +162,7 @@ class HybridRetriever(BaseRetriever):
         fine = self._encoder.question(embedded, lang) if self._encoder else None
         return _Asked(lang, vector, fine, weights, self._store.mean_length(), self._scoring)
 
-    def _candidates(self, asked: _Asked, allowed: list[str] | None) -> set[str]:
+    def _candidates(self, asked: _Asked, allowed: Keys | None) -> set[str]:
         found = {passage_id for passage_id, _ in self._dense.search(asked.vector, CANDIDATES, allowed)}
         if asked.fine is not None:
             found.update(passage_id for passage_id, _ in self._fine.search(asked.fine, CANDIDATES, allowed))

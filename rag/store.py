@@ -11,15 +11,17 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from rag import changes
+from rag.changes import Keys, Kind, Mark, Rows, Totals
 from rag.embedding import Matrix
 from rag.rows import article_summary, fine_blob, stored_passage
 from rag.text import tokens
-from rag.truth import EmbeddedChunk, Known, KnownFile, Refined, StoredPassage, refuse_other
+from rag.truth import EmbeddedChunk, Known, KnownFile, Refined, StoredPassage, rarest, refuse_other
 from rag.types import Article, ArticleSummary, Filters
 
 _SCHEMA = """
@@ -45,12 +47,18 @@ CREATE TABLE passages (
   vector BLOB NOT NULL, sentences TEXT NOT NULL, units BLOB NOT NULL, unit_of TEXT NOT NULL,
   refined BLOB -- the fine encoder's vectors, NULL until it came by
 );
-CREATE INDEX passages_article ON passages(article_id);
+CREATE INDEX passages_article ON passages(article_id, lang, kind); -- all that filters need of a passage
 CREATE INDEX passages_unrefined ON passages(key) WHERE refined IS NULL;
 CREATE VIRTUAL TABLE lexical USING fts5(tokens, tokenize = "ascii tokenchars '_'");
 CREATE VIRTUAL TABLE lexical_terms USING fts5vocab(lexical, row);
 CREATE TRIGGER passages_gone AFTER DELETE ON passages BEGIN DELETE FROM lexical WHERE rowid = old.key; END;
 """
+_SCHEMA += changes.SCHEMA
+
+SELECTIONS = 8  # of filters that are remembered
+# How often a frequent term stands in the index is asked anew when so much of it is new.
+FREQUENT, NEW_SHARE = 1_000, 0.01
+MOST_FREQUENCIES = 50_000  # remembered
 
 
 class Store:
@@ -61,7 +69,8 @@ class Store:
         self._local = threading.local()
         self._all: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._all_lock = threading.Lock()
-        self._mean_length = (-1, 0.0)  # the revision that it was worked out for, and it
+        self._selected: dict[tuple[str, Filters, bool], Keys] = {}
+        self._frequencies: dict[str, _Frequency] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         with self.transaction() as db:
             if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
@@ -147,6 +156,43 @@ class Store:
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES ('derived', ?)", (str(revision),))
 
+    def contents(self) -> str:
+        """Another string whenever articles came, went or changed; a second reading changes nothing."""
+        row = self._db.execute(
+            "SELECT value, (SELECT value FROM meta WHERE key = 'era') FROM meta WHERE key = 'contents'"
+        ).fetchone()
+        return f"{row[1]}-{row[0]}"
+
+    def mark(self) -> Mark:
+        """The point in the log of changes that the index is at."""
+        return changes.mark(self._db)
+
+    def changed(self, since: Mark) -> tuple[Mark, set[str], set[str]] | None:
+        """The point that the index is at, and the ids of the passages that came and that went since another; None when
+        that is too long ago to tell."""
+        with self._snapshot() as db:
+            now = changes.mark(db)
+            return (now, *changes.changed(db, since)) if changes.reaches(now, since) else None
+
+    @contextmanager
+    def codes(self, kind: Kind, since: Mark | None) -> Iterator[tuple[Mark, Mark | None, Iterator[Rows]]]:
+        """The codes of the vectors of passages that changed since a point, or of all where that is too long ago (then
+        the second value is None), and the point that they are of."""
+        with self._snapshot() as db:
+            now = changes.mark(db)
+            reached = since if changes.reaches(now, since) else None
+            yield now, reached, changes.codes(db, kind, reached)
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        """All that is read within is of one moment."""
+        db = self._db
+        db.execute("BEGIN")
+        try:
+            yield db
+        finally:
+            db.execute("ROLLBACK")
+
     # --- Writing ---------------------------------------------------------------------------------------------
 
     def put(self, article: Article, path: str, root: str, digest: str, chunks: Sequence[EmbeddedChunk]) -> None:
@@ -206,15 +252,20 @@ class Store:
             row = db.execute("SELECT value FROM meta WHERE key = 'refiner'").fetchone()
             if row is None or row["value"] != model:
                 db.execute("UPDATE passages SET refined = NULL WHERE refined IS NOT NULL")
+                db.execute("UPDATE codes SET fine = NULL WHERE fine IS NOT NULL")
                 db.execute("INSERT OR REPLACE INTO meta VALUES ('refiner', ?)", (model,))
-                _bump(db)
+                _bump(db, articles=False)
 
     def refine(self, found: Mapping[str, Refined]) -> None:
         """Write the fine encoder's vectors of these passages; those that are gone are left out."""
-        rows = ((fine_blob(fine), passage_id) for passage_id, fine in found.items())
         with self.transaction() as db:
-            db.executemany("UPDATE passages SET refined = ? WHERE passage_id = ?", rows)
-            _bump(db)
+            for passage_id, fine in found.items():
+                db.execute("UPDATE passages SET refined = ? WHERE passage_id = ?", (fine_blob(fine), passage_id))
+                db.execute(
+                    "UPDATE codes SET fine = ? WHERE key = (SELECT key FROM passages WHERE passage_id = ?)",
+                    (changes.encode(fine.vector), passage_id),
+                )
+            _bump(db, articles=False)
 
     # --- Reading ---------------------------------------------------------------------------------------------
 
@@ -231,15 +282,15 @@ class Store:
 
     def count(self) -> tuple[int, int]:
         """Articles and passages."""
-        row = self._db.execute("SELECT (SELECT count(*) FROM articles), (SELECT count(*) FROM passages)").fetchone()
-        return int(row[0]), int(row[1])
+        (articles,) = self._db.execute("SELECT count(*) FROM articles").fetchone()
+        return int(articles), self._totals().passages
 
     def refined(self) -> int:
         """How many passages have the fine encoder's vectors."""
-        row = self._db.execute(
-            "SELECT (SELECT count(*) FROM passages) - (SELECT count(*) FROM passages WHERE refined IS NULL)"
-        ).fetchone()
-        return int(row[0])
+        return self._totals().refined
+
+    def _totals(self) -> Totals:
+        return changes.totals(self._db)
 
     def unrefined(self, limit: int) -> list[StoredPassage]:
         """The first passages that the fine encoder has not seen."""
@@ -250,8 +301,7 @@ class Store:
 
     def languages(self) -> dict[str, int]:
         """How many passages each language has."""
-        rows = self._db.execute("SELECT lang, count(*) FROM passages GROUP BY lang ORDER BY lang")
-        return {row[0]: row[1] for row in rows}
+        return self._totals().langs
 
     def summaries(self, article_id: str | None = None) -> list[ArticleSummary]:
         """All articles, or one, newest first, those without a date last."""
@@ -271,13 +321,27 @@ class Store:
         row = self._db.execute("SELECT text FROM articles WHERE id = ?", (article_id,)).fetchone()
         return row["text"] if row else None
 
-    def select(self, filters: Filters, *, include_qa: bool) -> list[str] | None:
-        """The ids of the passages that may be used; None when nothing restricts."""
+    def select(self, filters: Filters, *, include_qa: bool) -> Keys | None:
+        """The keys of the passages that may be used; None when nothing restricts."""
         where, values = _where(filters, include_qa=include_qa)
         if not where:
             return None
-        sql = f"SELECT p.passage_id FROM passages p JOIN articles a ON a.id = p.article_id WHERE {' AND '.join(where)}"
-        return [row[0] for row in self._db.execute(sql, values)]
+        chosen = (self.contents(), filters, include_qa)
+        keys = self._selected.get(chosen)
+        if keys is None:
+            rows = self._db.execute(f"SELECT key FROM passages p WHERE {' AND '.join(where)}", values)
+            keys = np.sort(np.fromiter((row[0] for row in rows), dtype=np.int64))
+            kept = {one: found for one, found in self._selected.items() if one[0] == chosen[0]}
+            self._selected = dict(list(kept.items())[1 - SELECTIONS :]) | {chosen: keys}
+        return keys
+
+    def ids(self, keys: Sequence[int]) -> dict[int, str]:
+        """The ids of the passages with these keys; those that are gone are left out."""
+        rows = self._db.execute(
+            "SELECT key, passage_id FROM passages WHERE key IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(keys)),),
+        )
+        return {row[0]: row[1] for row in rows}
 
     def passage_ids(self, article_id: str | None = None) -> set[str]:
         """The ids of all passages, or of an article's."""
@@ -306,32 +370,54 @@ class Store:
         matrix = np.frombuffer(b"".join(row["vector"] for row in rows), dtype=np.float16).reshape(len(rows), -1)
         return [row["passage_id"] for row in rows], matrix.astype(np.float32)
 
-    def lexical(self, terms: Sequence[str], limit: int, ids: Sequence[str] | None = None) -> list[str]:
-        """The ids of the passages that hold these tokens best by BM25, best first."""
-        if not terms:
+    def lexical(self, terms: Sequence[str], limit: int, keys: Keys | None = None) -> list[str]:
+        """The ids of the passages that hold these tokens best by BM25, best first, among those with these keys."""
+        searched = rarest(self.document_frequency(terms))
+        if not searched or (keys is not None and not len(keys)):
             return []
-        sql = "SELECT passage_id FROM lexical JOIN passages ON key = lexical.rowid WHERE lexical MATCH ?"
-        values: list[object] = [" OR ".join(f'"{term}"' for term in terms)]
-        if ids is not None:
-            sql += " AND passage_id IN (SELECT value FROM json_each(?))"
-            values.append(json.dumps(list(ids)))
-        return [row[0] for row in self._db.execute(sql + " ORDER BY rank LIMIT ?", [*values, limit])]
+        wanted = limit if keys is None else self._widened(limit, keys)
+        sql = "SELECT rowid FROM lexical WHERE lexical MATCH ? ORDER BY rank LIMIT ?"
+        match = " OR ".join(f'"{term}"' for term in searched)
+        while True:
+            rows = [row[0] for row in self._db.execute(sql, (match, wanted))]
+            found = rows if keys is None else [key for key in rows if _holds(keys, key)]
+            if len(found) >= limit or len(rows) < wanted:
+                break
+            wanted *= 8
+        ids = self.ids(found[:limit])
+        return [ids[key] for key in found[:limit] if key in ids]
+
+    def _widened(self, limit: int, keys: Keys) -> int:
+        """How many must be found for so many to be among these keys, if they are spread evenly."""
+        return 2 * limit * (1 + self._totals().passages // len(keys))
 
     def document_frequency(self, terms: Iterable[str]) -> dict[str, int]:
-        """In how many passages each token stands; absent when in none."""
-        rows = self._db.execute(
+        """In how many passages each token stands; absent when in none. Of a token that stands in many this may be of
+        a moment ago."""
+        contents, passages = self.contents(), self._totals().passages
+        known = self._frequencies
+        found, asked = {}, []
+        for term in terms:
+            before = known.get(term)
+            if before is not None and before.is_good(contents, passages):
+                found[term] = before.passages
+            else:
+                asked.append(term)
+        rows = self._db.execute(  # FTS5 counts by reading where the token stands: long for a frequent one
             "SELECT term, doc FROM lexical_terms WHERE term IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(terms), ensure_ascii=False),),
-        )
-        return {row["term"]: row["doc"] for row in rows}
+            (json.dumps(asked, ensure_ascii=False),),
+        ).fetchall()
+        fresh = {row[0]: _Frequency(row[1], contents, passages) for row in rows}
+        if len(known) > MOST_FREQUENCIES:
+            known = {}
+        self._frequencies = known | {term: one for term, one in fresh.items() if one.passages >= FREQUENT}
+        found |= {term: one.passages for term, one in fresh.items()}
+        return found
 
     def mean_length(self) -> float:
         """The mean number of tokens of a passage; 1 when there is none."""
-        revision, mean = self._mean_length
-        if revision != (now := self.revision()):  # it takes a pass over the whole table
-            mean = float(self._db.execute("SELECT avg(length) FROM passages").fetchone()[0] or 1.0)
-            self._mean_length = (now, mean)
-        return mean
+        totals = self._totals()
+        return totals.tokens / totals.passages if totals.passages else 1.0
 
     def load(self, ids: Iterable[str]) -> list[StoredPassage]:
         """Passages with all that ranking needs; ids that are gone are left out."""
@@ -365,7 +451,7 @@ def _create(db: sqlite3.Connection, *, revision: int) -> None:
 
 def _recreate(db: sqlite3.Connection) -> None:
     revision = int(db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()["value"])
-    for table in ("lexical_terms", "lexical", "tags", "passages", "articles", "files", "meta"):
+    for table in ("lexical_terms", "lexical", "tags", "passages", "articles", "files", "meta", *changes.TABLES):
         db.execute(f"DROP TABLE IF EXISTS {table}")
     _create(db, revision=revision + 1)
 
@@ -376,8 +462,27 @@ def _is_empty_and_old(db: sqlite3.Connection) -> bool:
     return not stamped and "refined" not in {row["name"] for row in db.execute("PRAGMA table_info(passages)")}
 
 
-def _bump(db: sqlite3.Connection) -> None:
+def _bump(db: sqlite3.Connection, *, articles: bool = True) -> None:
     db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'revision'")
+    if articles:
+        db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'contents'")
+
+
+@dataclass(frozen=True, slots=True)
+class _Frequency:
+    """In how many passages a token stands, and of how many, when it was last asked."""
+
+    passages: int
+    contents: str
+    of: int
+
+    def is_good(self, contents: str, passages: int) -> bool:
+        return self.contents == contents or abs(passages - self.of) < NEW_SHARE * self.of
+
+
+def _holds(keys: Keys, key: int) -> bool:
+    at = int(np.searchsorted(keys, key))
+    return at < len(keys) and int(keys[at]) == key
 
 
 def _insert_passage(db: sqlite3.Connection, embedded: EmbeddedChunk) -> None:
@@ -395,12 +500,28 @@ def _insert_passage(db: sqlite3.Connection, embedded: EmbeddedChunk) -> None:
         ),
     ).lastrowid
     db.execute("INSERT INTO lexical (rowid, tokens) VALUES (?, ?)", (key, " ".join(index_tokens)))
+    fine = changes.encode(embedded.refined.vector) if embedded.refined else None
+    db.execute("INSERT INTO codes VALUES (?, ?, ?)", (key, changes.encode(embedded.vector), fine))
 
 
 def _where(filters: Filters, *, include_qa: bool) -> tuple[list[str], list[object]]:
+    """Conditions on passages ``p`` with their values."""
     where: list[str] = [] if include_qa else ["p.kind <> 'qa'"]
     values: list[object] = []
-    for column, allowed in (("p.lang", filters.lang), ("a.author", filters.authors), ("a.id", filters.article_ids)):
+    if filters.lang:
+        where.append("p.lang IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(list(filters.lang)))
+    of_articles, article_values = _of_articles(filters)
+    if of_articles:
+        where.append(f"p.article_id IN (SELECT a.id FROM articles a WHERE {' AND '.join(of_articles)})")
+        values += article_values
+    return where, values
+
+
+def _of_articles(filters: Filters) -> tuple[list[str], list[object]]:
+    where: list[str] = []
+    values: list[object] = []
+    for column, allowed in (("a.author", filters.authors), ("a.id", filters.article_ids)):
         if allowed:
             where.append(f"{column} IN (SELECT value FROM json_each(?))")
             values.append(json.dumps(list(allowed), ensure_ascii=False))

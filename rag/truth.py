@@ -5,14 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from rag.changes import Keys, Kind, Mark, Rows
 from rag.chunking import Chunk
 from rag.embedding import Matrix
 from rag.errors import IndexMismatchError
 from rag.types import Article, ArticleSummary, Filters, Passage
+
+# Postings that a search may read; it takes the rarest terms first. So many stand for a question of some words
+# among about 30,000 passages, in a fraction of the time that the encoders take.
+MOST_POSTINGS = 10_000
+ENOUGH_POSTINGS = 300  # which the rarest terms must have together before a frequent one is left out
 
 SCHEMA_VERSION = "3"  # of the tables, in SQLite and PostgreSQL alike
 
@@ -110,6 +117,20 @@ class Truth(Protocol):
     def revision(self) -> int:
         """A number that grows with every change."""
 
+    def contents(self) -> str:
+        """Another string whenever articles came, went or changed; a second reading changes nothing."""
+
+    def mark(self) -> Mark:
+        """The point in the log of changes that the index is at."""
+
+    def changed(self, since: Mark) -> tuple[Mark, set[str], set[str]] | None:
+        """The point that the index is at, and the ids of the passages that came and that went since another; None when
+        that is too long ago to tell."""
+
+    def codes(self, kind: Kind, since: Mark | None) -> AbstractContextManager[tuple[Mark, Mark | None, Iterator[Rows]]]:
+        """The codes of the vectors of passages that changed since a point, or of all where that is too long ago (then
+        the second value is None), and the point that they are of."""
+
     def derived(self) -> int:
         """The revision that the dense index was in line with when its owner last said so; -1 before."""
 
@@ -168,8 +189,11 @@ class Truth(Protocol):
     def text(self, article_id: str) -> str | None:
         """The whole text of an article, into which all offsets point."""
 
-    def select(self, filters: Filters, *, include_qa: bool) -> list[str] | None:
-        """The ids of the passages that may be used; None when nothing restricts."""
+    def select(self, filters: Filters, *, include_qa: bool) -> Keys | None:
+        """The keys of the passages that may be used; None when nothing restricts."""
+
+    def ids(self, keys: Sequence[int]) -> dict[int, str]:
+        """The ids of the passages with these keys; those that are gone are left out."""
 
     def passage_ids(self, article_id: str | None = None) -> set[str]:
         """The ids of all passages, or of an article's."""
@@ -180,8 +204,8 @@ class Truth(Protocol):
     def refined_vectors(self) -> tuple[list[str], Matrix]:
         """The fine encoder's passage vectors with their ids: shape (refined passages, dimensions)."""
 
-    def lexical(self, terms: Sequence[str], limit: int, ids: Sequence[str] | None = None) -> list[str]:
-        """The ids of the passages that hold these tokens best by BM25, best first."""
+    def lexical(self, terms: Sequence[str], limit: int, keys: Keys | None = None) -> list[str]:
+        """The ids of the passages that hold these tokens best by BM25, best first, among those with these keys."""
 
     def document_frequency(self, terms: Iterable[str]) -> dict[str, int]:
         """In how many passages each token stands; absent when in none."""
@@ -191,6 +215,21 @@ class Truth(Protocol):
 
     def load(self, ids: Iterable[str]) -> list[StoredPassage]:
         """Passages with all that ranking needs; ids that are gone are left out."""
+
+
+def rarest(frequency: Mapping[str, int]) -> list[str]:
+    """The tokens to search for: all where they stand in few passages together, else the rarest.
+
+    >>> rarest({"the": 90_000, "tower": 2_000, "bridge": 9_000, "lumen": 3})
+    ['lumen', 'tower']
+    """
+    chosen: list[str] = []
+    postings = 0
+    for term in sorted(frequency, key=lambda term: frequency[term]):
+        if postings + frequency[term] <= MOST_POSTINGS or postings < ENOUGH_POSTINGS:
+            chosen.append(term)
+            postings += frequency[term]
+    return chosen
 
 
 def refuse_other(found: dict[str, str] | None, expected: dict[str, str], where: str) -> None:
