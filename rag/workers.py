@@ -6,7 +6,10 @@ memory stays bounded, and a run that is broken off has written the first of them
 
 from __future__ import annotations
 
+import importlib
+import logging
 import multiprocessing
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -14,11 +17,12 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from threadpoolctl import threadpool_limits
-
 from rag.embedding import Embedder
 from rag.errors import ArticleError, WorkersError
 from rag.indexing import ReadFile, read_file
+
+# Ray tells its makers how it is used, unless it is told not to before it is imported.
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 OpenEmbedder = Callable[[], Embedder]  # called once in each process, and so to be pickled
 Wait = Callable[[], ReadFile]
@@ -67,6 +71,7 @@ class ProcessWorkers:
         self._open_embedder = open_embedder
         self._include_qa = include_qa
         self._pool = self._new_pool(number)
+        self._spare: ProcessPoolExecutor | None = None  # for files that were under way when a process ended
 
     @property
     def number(self) -> int:
@@ -85,14 +90,13 @@ class ProcessWorkers:
 
     def close(self) -> None:
         """See Workers."""
-        self._pool.shutdown(cancel_futures=True)
+        for pool in (self._pool, self._spare):
+            if pool is not None:
+                pool.shutdown(cancel_futures=True)
 
     def _new_pool(self, number: int) -> ProcessPoolExecutor:
-        cores = multiprocessing.cpu_count()
-        # Forked processes would inherit locks that threads of this one hold.
-        return ProcessPoolExecutor(
-            number, multiprocessing.get_context("spawn"), _begin, (max(1, cores // self._number), self._open_embedder)
-        )
+        # Forked processes would inherit locks that threads of this one hold. The encoder uses one core by itself.
+        return ProcessPoolExecutor(number, multiprocessing.get_context("spawn"), _embedder, (self._open_embedder,))
 
     def _submit(self, pool: ProcessPoolExecutor, path: Path, root: Path) -> Future[ReadFile]:
         return pool.submit(_read, self._open_embedder, path, root, self._include_qa)
@@ -105,11 +109,12 @@ class ProcessWorkers:
 
     def _alone(self, path: Path, root: Path) -> ReadFile:
         """Read a file by itself after a process has ended: it may have been another that ended it."""
-        with self._new_pool(1) as pool:
-            try:
-                return self._submit(pool, path, root).result()
-            except BrokenProcessPool:
-                raise ArticleError("reading it ended the process (it may need more memory than there is)") from None
+        self._spare = self._spare or self._new_pool(1)
+        try:
+            return self._submit(self._spare, path, root).result()
+        except BrokenProcessPool:
+            self._spare = None
+            raise ArticleError("reading it ended the process (it may need more memory than there is)") from None
 
 
 class RayWorkers:
@@ -123,16 +128,16 @@ class RayWorkers:
         self, address: str, open_embedder: OpenEmbedder, *, include_qa: bool = True, number: int | None = None
     ) -> None:
         try:
-            import ray  # noqa: PLC0415  an extra, for those who have a cluster
+            ray: Any = importlib.import_module("ray")  # an extra, for those who have a cluster
         except ModuleNotFoundError as error:
             raise WorkersError("--ray needs Ray: pip install 'ask-the-articles[ray]'") from error
-        self._ray: Any = ray
+        self._ray = ray
         self._open_embedder = open_embedder
         self._include_qa = include_qa
         local = {"num_cpus": number, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
         try:
             here = local if address == "local" else {}
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR", **here)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise WorkersError(f"no Ray cluster answers at {address}: {error}") from error
         self._read = ray.remote(num_cpus=1)(_read)
@@ -160,11 +165,6 @@ class RayWorkers:
         except self._ray.exceptions.RayError as error:
             raise ArticleError(f"reading it ended the process: {error}") from error
         return found
-
-
-def _begin(threads: int, open_embedder: OpenEmbedder) -> None:
-    threadpool_limits(threads)  # of each of several processes: together as many as there are cores
-    _embedder(open_embedder)
 
 
 _opened: list[Embedder] = []  # the one of this process, which works for one run
