@@ -107,8 +107,14 @@ def chroma_server(one_chroma: ChromaServer) -> ChromaServer:
     return one_chroma
 
 
+@pytest.fixture
+def gate(one_gate: str, chroma_server: ChromaServer) -> str:
+    """The address of nginx in front of a Chroma that runs."""
+    return one_gate
+
+
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory, one_chroma: ChromaServer) -> Iterator[str]:
+def one_gate(tmp_path_factory: pytest.TempPathFactory, one_chroma: ChromaServer) -> Iterator[str]:
     """The address of nginx in front of Chroma, as ``docs/machines.md`` sets it up, but for TLS."""
     nginx_at = shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
     if not nginx_at:

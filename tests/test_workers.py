@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import SubjectEmbedder
+from conftest import SubjectEmbedder, settings_for
 
 from ingest import main
+from rag.assembly import open_embedder
 from rag.errors import ArticleError
 from rag.indexing import ReadFile
 from rag.ingestion import Ingestor, IngestReport
@@ -140,6 +143,12 @@ def test_no_more_than_two_files_a_worker_are_under_way_and_they_come_in_order() 
             bad.append(number)
     assert (came, bad) == (list(range(40)), [7])
     assert 2 <= workers.most <= 4
+
+
+def test_what_a_worker_opens_its_encoder_with_goes_to_another_process(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, embed_model="openai:small", openai_base_url="http://127.0.0.1:9/v1")
+    there = pickle.loads(pickle.dumps(partial(open_embedder, settings)))
+    assert there().model_name == open_embedder(settings).model_name
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "two", "257"])
