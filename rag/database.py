@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -170,10 +170,13 @@ class DatabaseLock:
 
     def release(self) -> None:
         """See Lock."""
-        self._taken = False
         if self._connection is not None:
+            if self._taken:
+                with suppress(psycopg.Error):  # to end the connection is enough, but takes the server a moment
+                    _one(self._connection, f"SELECT pg_advisory_unlock({_KEY}) AS it", self._name)
             self._connection.close()
             self._connection = None
+        self._taken = False
 
     def _try(self, connection: Connection[DictRow]) -> bool:
         return bool(_one(connection, f"SELECT pg_try_advisory_lock({_KEY}) AS it", self._name))

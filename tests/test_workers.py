@@ -146,7 +146,7 @@ def test_no_more_than_two_files_a_worker_are_under_way_and_they_come_in_order() 
 
 
 def test_what_a_worker_opens_its_encoder_with_goes_to_another_process(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path, embed_model="openai:small", openai_base_url="http://127.0.0.1:9/v1")
+    settings = settings_for(tmp_path, embed_model="openai:small", OPENAI_BASE_URL="http://127.0.0.1:9/v1")
     there = pickle.loads(pickle.dumps(partial(open_embedder, settings)))
     assert there().model_name == open_embedder(settings).model_name
 
