@@ -27,7 +27,7 @@ from rag.postgres import PostgresStore
 from rag.store import Store
 from rag.text import content_tokens, identify
 from rag.truth import EmbeddedChunk, Truth
-from rag.types import Article
+from rag.types import Article, Unreadable
 
 SIZE, UNITS = 512, 12  # numbers of a vector, vectors of a passage's sentences and clauses
 

@@ -134,6 +134,78 @@ def test_it_counts_what_it_holds(truth: Truth, folder: Path, embedder: SubjectEm
     assert (truth.count(), truth.languages()) == ((2, 2), {"de": 1, "en": 1})
 
 
+BRIDGE = (
+    "The town of Lowmere opened its new harbour bridge on Monday after four years of work. The bridge is 640 metres "
+    "long and has two lanes for bicycles. The ferry will keep running until the summer."
+)
+
+
+def outlet(name: str, *, linked: bool = False) -> str:
+    link = f"url: https://{name}.example.org/\n" if linked else ""
+    return f"---\ntitle: {name}\ndate: 2024-05-01\nauthor: {name}\n{link}---\n\n{BRIDGE}\n"
+
+
+def same(truth: Truth) -> dict[str, set[str]]:
+    """Which articles tell the same as which, by their titles."""
+    listed = truth.summaries()
+    names = {one.id: one.title for one in listed}
+    assert all((one.story is None) == (not one.same_as) for one in listed)
+    assert all(set(truth.same_as(one.id)) == set(one.same_as) for one in listed)
+    return {one.title: {names[other] for other in one.same_as} for one in listed}
+
+
+def test_files_that_tell_the_same_are_linked_until_one_goes(
+    empty: Truth, write: Callable[..., Path], embedder: SubjectEmbedder
+) -> None:
+    folder = write(Aster=outlet("Aster"), Birke=outlet("Birke"), Zeder=outlet("Zeder"), cats=CATS)
+    report = Ingestor(empty, embedder).run([folder])
+    assert report.duplicates == 2
+    assert same(empty) == {
+        "Aster": {"Birke", "Zeder"},
+        "Birke": {"Aster", "Zeder"},
+        "Zeder": {"Aster", "Birke"},
+        "Cats": set(),
+    }
+    of = empty.stories_of(empty.passage_ids())
+    assert titles(empty, list(of)) == {"Aster", "Birke", "Zeder"}
+    assert len({story for story, _ in of.values()}) == 1
+    assert {article for _, article in of.values()} == {one.id for one in empty.summaries() if one.same_as}
+    (folder / "Aster.md").unlink()
+    (folder / "Birke.md").write_text(CATS.replace("Cats", "Birke").replace("sleeps", "plays"), encoding="utf-8")
+    Ingestor(empty, embedder).run([folder])
+    assert same(empty) == {"Birke": set(), "Zeder": set(), "Cats": set()}
+
+
+def test_what_others_tell_again_comes_with_a_link_first_within_the_filters(
+    empty: Truth, write: Callable[..., Path], embedder: SubjectEmbedder
+) -> None:
+    folder = write(Aster=outlet("Aster"), Birke=outlet("Birke"), Zeder=outlet("Zeder", linked=True), hunde=HUNDE)
+    Ingestor(empty, embedder).run([folder])
+    ids = {one.title: one.id for one in empty.summaries()}
+
+    def retold(title: str, lang: Lang = "en", filters: Filters | None = None) -> list[tuple[str, str]]:
+        found = empty.retold(ids[title], lang, filters or Filters(), include_qa=True)
+        return [(one.title, one.text) for one in found]
+
+    assert retold("Aster") == [("Zeder", BRIDGE), ("Birke", BRIDGE)]
+    assert retold("Aster", filters=Filters(authors=("Birke",))) == [("Birke", BRIDGE)]
+    assert (retold("Aster", "de"), retold("Hunde", "de"), empty.stories_of([])) == ([], [], {})
+
+
+def test_how_the_last_ingest_ended_is_kept_for_all(empty: Truth, open_truth: Open) -> None:
+    assert empty.last_ingest() is None
+    for done in (LastIngest(1000.5, 2.5, 3), LastIngest(2000.5, 1.5, 0)):
+        empty.note_ingest(done)
+        assert open_truth().last_ingest() == done
+
+
+def test_a_file_whose_reading_was_cut_off_passes_for_no_version_of_it(truth: Truth, folder: Path) -> None:
+    article = article_of(folder / "moon.md")
+    truth.put(article, str(folder / "moon.md"), str(folder), "1", embedded(article))
+    (file,) = (one for one in truth.files() if one.path == str(folder / "moon.md"))
+    assert (file.sha256, file.mtime_ns) == ("", 0)
+
+
 def test_an_empty_one_answers_everything(empty: Truth) -> None:
     assert (empty.count(), empty.refined(), empty.mean_length(), empty.stamp()) == ((0, 0), 0, 1.0, None)
     assert (empty.summaries(), empty.files(), empty.known(), empty.languages()) == ([], [], [], {})

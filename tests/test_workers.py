@@ -14,7 +14,7 @@ from conftest import SubjectEmbedder, settings_for
 from ingest import main
 from rag.assembly import open_embedder
 from rag.errors import ArticleError
-from rag.indexing import ReadFile
+from rag.indexing import Reading, ReadFile
 from rag.ingestion import Ingestor, IngestReport
 from rag.store import Store
 from rag.workers import ProcessWorkers, RayWorkers, Workers, in_order
@@ -26,6 +26,8 @@ TEXTS = {
     "empty": "   \n",
     "money": "Money is counted in dollar and cent.\n",
 }
+STARS = '{"id": "stars", "body": {"raw": "A cat looks at the stars at night."}}'
+READING = Reading(json_fields={"text": "body.raw"})
 POISON = "poison"
 
 
@@ -40,14 +42,14 @@ class Deadly(SubjectEmbedder):
 
 @pytest.fixture(scope="module")
 def processes() -> Iterator[Workers]:
-    workers = ProcessWorkers(2, Deadly)
+    workers = ProcessWorkers(2, Deadly, READING)
     yield workers
     workers.close()
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Workers]:
-    workers = RayWorkers("local", Deadly, number=2)
+    workers = RayWorkers("local", Deadly, READING, number=2)
     yield workers
     workers.close()
 
@@ -56,7 +58,7 @@ def ingest(data: Path, folder: Path, workers: Workers | None) -> tuple[IngestRep
     """What a run says, and all that it wrote."""
     store = Store(data)
     try:
-        report = Ingestor(store, SubjectEmbedder(), workers=workers).run([folder])
+        report = Ingestor(store, SubjectEmbedder(), json_fields=READING.json_fields, workers=workers).run([folder])
         stored = sorted(store.load(store.passage_ids()), key=lambda one: one.passage.passage_id)
         written = [
             (one.passage, one.sentences, one.tokens, one.vector.tobytes(), one.units.tobytes()) for one in stored
@@ -72,6 +74,7 @@ def test_workers_make_the_index_that_one_process_makes(
 ) -> None:
     workers: Workers = request.getfixturevalue(kind)
     folder = write(**TEXTS)
+    (folder / "stars.json").write_text(STARS, encoding="utf-8")
     alone, theirs = (ingest(tmp_path / f"{name}.sqlite3", folder, w) for name, w in (("one", None), ("two", workers)))
     assert theirs[1] == alone[1]
     assert theirs[0].results == alone[0].results
@@ -81,11 +84,12 @@ def test_workers_make_the_index_that_one_process_makes(
         ("added", "hunde"),
         ("added", "money"),
         ("added", "moon"),
+        ("added", "stars"),
     ]
     (folder / "cats.md").write_text("A cat hunts at night.\n", encoding="utf-8")
     again = [ingest(tmp_path / f"{name}.sqlite3", folder, w) for name, w in (("one", None), ("two", workers))]
     assert again[0][1] == again[1][1]
-    assert (again[1][0].count("updated"), again[1][0].count("unchanged")) == (1, 3)
+    assert (again[1][0].count("updated"), again[1][0].count("unchanged")) == (1, 4)
 
 
 def test_a_file_that_ends_its_process_fails_alone(
