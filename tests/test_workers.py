@@ -14,7 +14,7 @@ from conftest import SubjectEmbedder, settings_for
 from ingest import main
 from rag.assembly import open_embedder
 from rag.errors import ArticleError
-from rag.indexing import Reading, ReadFile
+from rag.indexing import ReadFile, Reading
 from rag.ingestion import Ingestor, IngestReport
 from rag.store import Store
 from rag.workers import ProcessWorkers, RayWorkers, Workers, in_order
