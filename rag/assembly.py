@@ -68,9 +68,9 @@ log = logging.getLogger(__name__)
 STORE_FILE = "articles.sqlite3"  # the truth, in the data folder
 REWRITING_SHARE = 0.25  # of the time for a reply that rewriting the question before it may take
 REMOVED = "removed"  # articles that were taken out, in the same folder
-INGEST_LOCK = "ingest"  # whoever has it may change the truth
-OWNER_LOCK = "owner"  # whoever has it keeps Chroma in line with the truth
-REFINE_LOCK = "refine"  # whoever has it reads the passages a second time
+INGEST_LOCK = "ingest.lock"  # whoever has it may change the truth
+OWNER_LOCK = "owner.lock"  # whoever has it keeps Chroma in line with the truth
+REFINE_LOCK = "refine.lock"  # whoever has it reads the passages a second time
 PATIENCE = 20.0  # seconds that someone who adds or removes an article waits for an ingest under way
 FEEDBACK_FILE = "feedback.sqlite3"  # answers and what people said of them, in the same folder
 
@@ -394,7 +394,7 @@ def _base(settings: Settings) -> _Base:
     folder = settings.data_dir
 
     def lock_file(name: str) -> OwnerLock:
-        return OwnerLock(folder / f"{name}.lock")
+        return OwnerLock(folder / name)
 
     if settings.database_url is None:
         truth = folder / STORE_FILE
@@ -491,7 +491,7 @@ def verify_index(settings: Settings, paths: Sequence[Path], progress: Step | Non
     if not path.exists():
         raise StoreError(f"there is no index in {settings.data_dir}. Run `python ingest.py` to make it")
     embedder = open_embedder(settings)
-    lock = OwnerLock(settings.data_dir / "owner.lock")
+    lock = OwnerLock(settings.data_dir / OWNER_LOCK)
     try:
         with reading(path) as db:
             check_truth(db, stamp_of(embedder), paths, report, progress, settings.json_places)

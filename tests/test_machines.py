@@ -215,6 +215,7 @@ def test_a_database_that_restarts_is_an_error_in_words_and_then_used_again(
         postgres.stop()
         with pytest.raises(DatabaseError, match=r"the database at 127\.0\.0\.1:\d+/postgres .* can't be used"):
             opened.ask("Was macht der Hund im Garten?")
+        assert "cannot be read right now" in opened.health().status
         postgres.start()
         assert "bellt" in opened.ask("Was macht der Hund im Garten?").answer
     finally:
