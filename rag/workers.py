@@ -42,6 +42,7 @@ class Workers(Protocol):
         Raises:
             ArticleError: (the waiting) the file can't be read, or reading it ended the process.
             EmbeddingError: (the waiting) the embedder failed.
+            WorkersError: (the waiting) no process can read any file.
         """
 
     def close(self) -> None:
@@ -162,6 +163,11 @@ class RayWorkers:
             found: ReadFile = self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from None  # as it was raised over there
+        except self._ray.exceptions.RaySystemError as error:
+            why = str(error).strip().splitlines()[0]
+            raise WorkersError(
+                f"a machine of the Ray cluster can't run the product; install it there: {why}"
+            ) from error
         except self._ray.exceptions.RayError as error:
             raise ArticleError(f"reading it ended the process: {error}") from error
         return found

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import SubjectEmbedder, settings_for
+from conftest import ROOT, SubjectEmbedder, settings_for
 
 from ingest import main
 from rag.assembly import open_embedder
@@ -49,9 +49,11 @@ def processes() -> Iterator[Workers]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Workers]:
-    workers = RayWorkers("local", Deadly, READING, number=2)
-    yield workers
-    workers.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{ROOT / 'tests'}")  # the embedder of these tests is no package's
+        workers = RayWorkers("local", Deadly, READING, number=2)
+        yield workers
+        workers.close()
 
 
 def ingest(data: Path, folder: Path, workers: Workers | None) -> tuple[IngestReport, object]:
