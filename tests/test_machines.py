@@ -18,7 +18,7 @@ from rag import dense
 from rag.assembly import open_assistant, run_ingest
 from rag.assistant import Assistant
 from rag.database import Database, DatabaseLock
-from rag.errors import DatabaseError, LockedError
+from rag.errors import DatabaseError, IndexMismatchError, LockedError
 from rag.ownership import GRACE, Ownership
 from rag.postgres import PostgresStore
 from rag.settings import Settings, load_settings
@@ -220,6 +220,22 @@ def test_a_database_that_restarts_is_an_error_in_words_and_then_used_again(
         assert "bellt" in opened.ask("Was macht der Hund im Garten?").answer
     finally:
         opened.close()
+
+
+def test_an_index_that_was_made_otherwise_is_made_anew_from_the_folders_that_it_was_made_from(
+    folder: Path, tmp_path: Path, database_url: str, database: Database
+) -> None:
+    own = settings_for(tmp_path / "data", embed_model="local-fast", database_url=database_url)
+    run_ingest(own, [folder])
+    assert run_ingest(own, [], rebuild=True).count("updated") == 3
+    truth = PostgresStore(database)
+    truth.set_stamp({"embedder": "of last year"})
+    with pytest.raises(IndexMismatchError, match="of last year"):
+        run_ingest(own, [folder])
+    report = run_ingest(own, [], rebuild=True)
+    assert (report.count("added"), report.articles, report.notes) == (3, 3, ())
+    assert truth.last_ingest()
+    assert run_ingest(own, [folder]).count("unchanged") == 3
 
 
 @pytest.mark.parametrize("url", ["postgresql://anna:secret@127.0.0.1:9/x", "postgresql://anna:secret@[bad/x"])
