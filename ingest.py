@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace, stop: Event) -> int:
-    settings = load_settings(data_dir=args.data_dir)
+    settings = load_settings(data_dir=args.data_dir, ray_address=args.ray)
     paths = args.paths or [settings.articles]
     if args.verify:
         return _verify(settings, paths, args, stop)
@@ -102,8 +102,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--watch", action="store_true", help="stay and follow changes, whoever makes them")
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, write nothing")
     parser.add_argument("--verify", action="store_true", help="prove the index against its articles, write nothing")
+    parser.add_argument(
+        "--workers", type=_number, default=1, metavar="N", help="processes that read and embed files (default: 1)"
+    )
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help="a Ray cluster that does, instead (default: RAG_RAY_ADDRESS); local: here"
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 256")
+    return int(text)
 
 
 def _verify(settings: Settings, paths: list[Path], args: argparse.Namespace, stop: Event) -> int:
@@ -125,7 +137,9 @@ def _verify(settings: Settings, paths: list[Path], args: argparse.Namespace, sto
 def _once(settings: Settings, paths: list[Path], args: argparse.Namespace, stop: Event, *, quiet: bool = False) -> int:
     """One run; ``quiet`` says nothing where nothing changed."""
     with _progress(stop, enabled=ERR.is_terminal and not args.json) as step:
-        report = run_ingest(settings, paths, rebuild=args.rebuild, dry_run=args.dry_run, progress=step)
+        report = run_ingest(
+            settings, paths, rebuild=args.rebuild, dry_run=args.dry_run, workers=args.workers, progress=step
+        )
     if quiet and not report.changed:
         return 0
     for note in report.notes:

@@ -20,7 +20,8 @@ from rag.chunking import Chunk
 from rag.embedding import Embedder, FineEncoder, Matrix, embed_texts, unit
 from rag.folders import find_files
 from rag.sentences import sentences
-from rag.store import EmbeddedChunk, Refined, Store
+from rag.store import Store
+from rag.truth import EmbeddedChunk, Refined
 from rag.types import LANGS, Article, Block, Lang, Passage, Section, Span
 from rag.units import is_whole, units_of
 

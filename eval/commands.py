@@ -27,8 +27,7 @@ from eval.results import load_run, write_run
 from eval.runner import Run, run
 from eval.scorers import LOWER_IS_BETTER
 from eval.tables import console_for, print_report
-from rag.assembly import FEEDBACK_FILE
-from rag.feedback import FeedbackStore
+from rag.assembly import FEEDBACK_FILE, open_feedback
 from rag.settings import Settings, load_settings
 from rag.types import Article
 
@@ -166,10 +165,9 @@ def report_command(args: Namespace) -> int:
 def feedback_command(args: Namespace) -> int:
     """``python -m eval cases from-feedback``."""
     settings = load_settings(data_dir=args.data_dir)
-    file = settings.data_dir / FEEDBACK_FILE
-    if not file.exists():
-        raise DatasetError(f"{file}: no answer was rated yet")
-    store = FeedbackStore(file)
+    store = open_feedback(settings)
+    if store is None:
+        raise DatasetError(f"{settings.data_dir / FEEDBACK_FILE}: no answer was rated yet")
     try:
         drafts = rated.drafts(store.rated())
     finally:

@@ -99,5 +99,6 @@ def throwaway_assistant(settings: Settings, folder: Path) -> Iterator[Assistant]
 
 
 def _own(settings: Settings, folder: Path) -> Settings:
-    # Embedded, also where a Chroma server is set: that one holds what people are using.
-    return settings.model_copy(update={"data_dir": folder, "chroma_url": None, "chroma_token": None})
+    # Embedded, also where servers are set: those hold what people are using.
+    servers = {"database_url": None, "chroma_url": None, "chroma_token": None}
+    return settings.model_copy(update={"data_dir": folder, **servers})

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Event
@@ -35,12 +35,14 @@ from rag.dense import DenseIndex, Progress
 from rag.e5 import E5Encoder, find_weights
 from rag.embedding import Embedder, FineEncoder, UseEmbedding
 from rag.engine import CitedQueryEngine
-from rag.errors import DamagedError, DenseIndexError, EmbeddingError, LockedError, StoreError
+from rag.errors import DamagedError, DenseIndexError, EmbeddingError, LockedError, SettingsError, StoreError
 from rag.feedback import FeedbackStore
+from rag.indexing import Reading
 from rag.ingestion import Ingestor, IngestReport, Step, stamp_of
 from rag.library import Ingest, Library, Writing
-from rag.locks import OwnerLock
+from rag.locks import Lock, NoLock, OwnerLock
 from rag.nodes import Question
+from rag.ownership import Ownership
 from rag.privacy import what_is_sent
 from rag.ranking import RANKING
 from rag.refinement import METHOD, Refiner
@@ -51,9 +53,11 @@ from rag.sqlite import Connection
 from rag.store import Store
 from rag.support.judge import SupportJudge
 from rag.text import identify
+from rag.truth import Truth
 from rag.types import AnswererName, Bill, LastIngest
 from rag.upkeep import Upkeep
 from rag.uploads import UploadLimits
+from rag.workers import ProcessWorkers, RayWorkers, Workers
 
 if TYPE_CHECKING:
     from rag.answering.plain import PlainWriter
@@ -65,6 +69,8 @@ STORE_FILE = "articles.sqlite3"  # the truth, in the data folder
 REWRITING_SHARE = 0.25  # of the time for a reply that rewriting the question before it may take
 REMOVED = "removed"  # articles that were taken out, in the same folder
 INGEST_LOCK = "ingest.lock"  # whoever has it may change the truth
+OWNER_LOCK = "owner.lock"  # whoever has it keeps Chroma in line with the truth
+REFINE_LOCK = "refine.lock"  # whoever has it reads the passages a second time
 PATIENCE = 20.0  # seconds that someone who adds or removes an article waits for an ingest under way
 FEEDBACK_FILE = "feedback.sqlite3"  # answers and what people said of them, in the same folder
 
@@ -128,14 +134,16 @@ def open_assistant(settings: Settings) -> Assistant:
     Raises:
         LockedError: another process owns the data folder; the message names its pid.
         IndexMismatchError: the index was made by another embedder or version.
+        DatabaseError: PostgreSQL is to be used and can't be.
     """
-    lock = OwnerLock(settings.data_dir / "owner.lock")
+    base = _base(settings)
+    lock = base.folder_lock
     lock.acquire("start a second server on it")
     try:
         embedder, encoder = open_embedder(settings), open_encoder(settings)
-        store = _open_store(settings, embedder)
-        refiner = _refiner(settings, store, encoder)
-        dense = DenseIndex(store, _home(settings, embedder))
+        store = _open_store(base, embedder)
+        refiner = _refiner(base, store, encoder)
+        dense = DenseIndex(store, _home(settings, embedder), base.ownership(store))
     except BaseException:
         lock.release()
         raise
@@ -148,8 +156,8 @@ def open_assistant(settings: Settings) -> Assistant:
             refiner.close()
         dense.close()
 
-    library = _library(settings, store, embedder, dense)
-    return _assistant(settings, store, dense, (embedder, encoder), library=library, stop=stop, lock=lock)
+    library = _library(settings, base, store, embedder, dense)
+    return _assistant(settings, base, store, dense, (embedder, encoder), library=library, stop=stop, lock=lock)
 
 
 def open_beside(settings: Settings) -> Assistant:
@@ -161,20 +169,22 @@ def open_beside(settings: Settings) -> Assistant:
         IndexMismatchError: the index was made by another embedder or version.
     """
     embedder, encoder = open_embedder(settings), open_encoder(settings)
-    store = _open_store(settings, embedder)
+    base = _base(settings)
+    store = _open_store(base, embedder)
     dense = DenseIndex(store, _home(settings, embedder))  # never brought in line, so that Chroma is left alone
-    return _assistant(settings, store, dense, (embedder, encoder), library=None, stop=dense.close)
+    return _assistant(settings, base, store, dense, (embedder, encoder), library=None, stop=dense.close)
 
 
 def _assistant(
     settings: Settings,
-    store: Store,
+    base: _Base,
+    store: Truth,
     dense: DenseIndex,
     encoders: tuple[Embedder, FineEncoder | None],
     *,
     library: Library | None,
     stop: Callable[[], None],
-    lock: OwnerLock | None = None,
+    lock: Lock | None = None,
 ) -> Assistant:
     embedder, encoder = encoders
     retriever = HybridRetriever(store, dense, embedder, encoder)
@@ -190,7 +200,7 @@ def _assistant(
         engines["llm"] = CitedQueryEngine(
             retriever, RANKING, writing.answerer, judge=writing.judge, fallback=ExtractiveAnswerer(), sources=sources
         )
-    feedback = FeedbackStore(settings.data_dir / FEEDBACK_FILE)
+    feedback = base.open_feedback()
     # Loads weights and language model now, on the other core, rather than in the first user's question.
     threading.Thread(target=_warm_up, args=(embedder, encoder, retriever), name="warm-up", daemon=True).start()
 
@@ -198,8 +208,8 @@ def _assistant(
         for model in writing.models if writing else ():
             model.close()
         stop()
-        store.close()
         feedback.close()
+        store.close()
         if lock:
             lock.release()
 
@@ -218,7 +228,7 @@ def _assistant(
         rewriter=writing.rewriter if writing else HeuristicRewriter(settings.history_turns),
         library=library,
         writer=writing.writer if writing else None,
-        upkeep=Upkeep(settings.data_dir, settings.data_dir / INGEST_LOCK, feedback),
+        upkeep=Upkeep(settings.data_dir, settings.data_dir / INGEST_LOCK, feedback, shared=base.file is None),
     )
 
 
@@ -306,37 +316,52 @@ def run_ingest(
     include_qa: bool = True,
     rebuild: bool = False,
     dry_run: bool = False,
+    workers: int = 1,
     progress: Step | None = None,
 ) -> IngestReport:
     """Bring the index in line with files and folders. A running server picks the changes up by itself.
+
+    Files are read by so many ``workers``, processes of this machine, or by the Ray cluster that the settings name.
 
     Raises:
         LockedError: another ingest is writing.
         IndexMismatchError: the index was made otherwise and ``rebuild`` is not set.
         ArticleError: a path does not exist.
+        WorkersError: the Ray cluster can't be used.
     """
-    writer = OwnerLock(settings.data_dir / INGEST_LOCK)
-    writer.acquire("start a second ingest")
+    base = _base(settings)
+    writer = base.lock(INGEST_LOCK)
     try:
+        writer.acquire("start a second ingest")
         embedder = open_embedder(settings)
-        truth, notes = settings.data_dir / STORE_FILE, tuple[str, ...]()
+        notes: tuple[str, ...] = ()
         if rebuild and not dry_run:
-            store, roots, aside = open_for_rebuild(truth, stamp_of(embedder))
+            store, roots, aside = base.open_for_rebuild(stamp_of(embedder))
             paths = [*paths, *roots]
             notes = (_told_aside(aside),) if aside else ()
         else:
-            store = Store(truth)
+            store = base.open_store()
         try:
-            paths = paths if dry_run else [*paths, *unfinished(truth)]
+            if base.file and not dry_run:
+                paths = [*paths, *unfinished(base.file)]
             store.check_stamp(stamp_of(embedder))
             # Before anything is written: a running server may refine it at once, and that must stay.
-            refiner = None if dry_run else _refiner(settings, store, open_encoder(settings))
-            ingestor = Ingestor(store, embedder, include_qa=include_qa, anew=rebuild, json_fields=settings.json_places)
-            report = ingestor.run(paths, dry_run=dry_run, progress=progress)
+            refiner = None if dry_run else _refiner(base, store, open_encoder(settings))
+            with _reading(settings, workers, include_qa=include_qa) as others:
+                ingestor = Ingestor(
+                    store,
+                    embedder,
+                    include_qa=include_qa,
+                    anew=rebuild,
+                    json_fields=settings.json_places,
+                    workers=others,
+                )
+                report = ingestor.run(paths, dry_run=dry_run, progress=progress)
             if not dry_run:
                 _note(store, report)
-                finish(truth)
-                _derive(settings, store, embedder, progress, anew=rebuild)
+                if base.file:
+                    finish(base.file)
+                _derive(settings, base, store, embedder, progress, anew=rebuild)
                 if refiner:
                     refiner.run(progress)
             return replace(report, notes=notes)
@@ -346,7 +371,96 @@ def run_ingest(
         writer.release()
 
 
-def _note(store: Store, report: IngestReport) -> None:
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What an index stands on: where its truth is, and who may do what with it."""
+
+    open_store: Callable[[], Truth]  # to be closed
+    # To be closed, too: one whose articles can be replaced one by one, or an empty one; the folders that it was made
+    # from; where a damaged one was kept aside.
+    open_for_rebuild: Callable[[dict[str, str]], tuple[Truth, list[Path], Path | None]]
+    lock: Callable[[str], Lock]
+    folder_lock: Lock  # of the Chroma in the data folder
+    open_feedback: Callable[[], FeedbackStore]  # to be closed, after all that asks the truth
+    file: Path | None = None  # of the truth, where it is one
+    shares_chroma: bool = False  # one on a server, with processes on other machines
+
+    def ownership(self, store: Truth) -> Ownership | None:
+        """Of a Chroma that is shared."""
+        return Ownership(store, self.lock(OWNER_LOCK)) if self.shares_chroma else None
+
+
+def _base(settings: Settings) -> _Base:
+    folder = settings.data_dir
+
+    def lock_file(name: str) -> OwnerLock:
+        return OwnerLock(folder / name)
+
+    if settings.database_url is None:
+        truth = folder / STORE_FILE
+        return _Base(
+            lambda: Store(truth),
+            lambda stamp: open_for_rebuild(truth, stamp),
+            lock_file,
+            lock_file(OWNER_LOCK),
+            lambda: FeedbackStore(folder / FEEDBACK_FILE),
+            file=truth,
+        )
+    url = settings.database_url.get_secret_value()
+    try:
+        from rag.database import Database, DatabaseLock  # noqa: PLC0415  psycopg is installed for who uses it
+        from rag.postgres import PostgresStore  # noqa: PLC0415
+        from rag.shared_feedback import SharedFeedback  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("psycopg", "psycopg_pool"):
+            raise
+        raise SettingsError(
+            "RAG_DATABASE_URL needs the client of PostgreSQL: pip install 'ask-the-articles[postgres]'"
+        ) from error
+    database = Database(url)
+    return _Base(
+        lambda: PostgresStore(database),
+        lambda stamp: _emptied(PostgresStore(database), stamp),
+        lambda name: DatabaseLock(database, name),
+        NoLock() if settings.chroma_url else lock_file(OWNER_LOCK),
+        lambda: SharedFeedback(database),
+        shares_chroma=settings.chroma_url is not None,
+    )
+
+
+def _emptied(store: Truth, stamp: dict[str, str]) -> tuple[Truth, list[Path], None]:
+    """One in PostgreSQL for a rebuild, empty if it was made by another version or embedder."""
+    try:
+        roots = dict.fromkeys(Path(file.root) for file in store.files())
+        if store.stamp() != stamp:
+            store.clear()  # nobody can be reading it
+    except BaseException:
+        store.close()
+        raise
+    return store, [root for root in roots if root.is_dir()], None
+
+
+@contextmanager
+def _reading(settings: Settings, number: int, *, include_qa: bool) -> Iterator[Workers | None]:
+    """The processes that read files for this one, if it should not do so itself."""
+    if settings.ray_address is None and number == 1:
+        yield None
+        return
+    reading = Reading(include_qa=include_qa, json_fields=settings.json_places)
+    # Each opens an encoder of its own. Keys come along, as the settings hold them: to machines of one's own.
+    opened = partial(open_embedder, settings)
+    workers: Workers = (
+        RayWorkers(settings.ray_address, opened, reading)
+        if settings.ray_address
+        else ProcessWorkers(number, opened, reading)
+    )
+    try:
+        yield workers
+    finally:
+        workers.close()
+
+
+def _note(store: Truth, report: IngestReport) -> None:
     try:
         store.note_ingest(LastIngest(time.time(), report.seconds, len(report.failed)))
     except StoreError as error:  # a full disk: what was found unchanged is no less in line for that
@@ -365,13 +479,19 @@ def verify_index(settings: Settings, paths: Sequence[Path], progress: Step | Non
     a running server may answer and an ingest may write meanwhile.
 
     Raises:
+        SettingsError: it is in PostgreSQL.
         StoreError: there is no index, or it can't be read.
     """
+    if settings.database_url:
+        raise SettingsError(
+            "--verify is for an index in SQLite, and RAG_DATABASE_URL keeps this one in PostgreSQL: its own pg_amcheck "
+            "says whether its files are sound, and `python ingest.py --rebuild` reads all articles anew"
+        )
     path, report = settings.data_dir / STORE_FILE, Verification()
     if not path.exists():
         raise StoreError(f"there is no index in {settings.data_dir}. Run `python ingest.py` to make it")
     embedder = open_embedder(settings)
-    lock = OwnerLock(settings.data_dir / "owner.lock")
+    lock = OwnerLock(settings.data_dir / OWNER_LOCK)
     try:
         with reading(path) as db:
             check_truth(db, stamp_of(embedder), paths, report, progress, settings.json_places)
@@ -409,14 +529,14 @@ def _verify_dense(
         home.close()  # which vouches for it
 
 
-def _library(settings: Settings, store: Store, embedder: Embedder, dense: DenseIndex) -> Library:
+def _library(settings: Settings, base: _Base, store: Truth, embedder: Embedder, dense: DenseIndex) -> Library:
     limits = UploadLimits(settings.max_upload_mb * 2**20, settings.max_upload_files, settings.json_places)
     ingestor = Ingestor(store, embedder, json_fields=settings.json_places)
-    writing = _writing_beside(ingestor, store, dense, settings.data_dir / INGEST_LOCK)
+    writing = _writing_beside(ingestor, base, store, dense)
     return Library(settings.articles, settings.data_dir / REMOVED, store, writing, limits=limits)
 
 
-def _writing_beside(ingestor: Ingestor, store: Store, dense: DenseIndex, lock_file: Path) -> Writing:
+def _writing_beside(ingestor: Ingestor, base: _Base, store: Truth, dense: DenseIndex) -> Writing:
     """Ingesting within a running server, whose own threads then read the passages a second time."""
 
     def run(paths: Sequence[Path], *, progress: Step | None = None) -> IngestReport:
@@ -430,9 +550,9 @@ def _writing_beside(ingestor: Ingestor, store: Store, dense: DenseIndex, lock_fi
 
     @contextmanager
     def writing() -> Iterator[Ingest]:
-        lock = OwnerLock(lock_file)
-        lock.acquire("change its articles", wait=PATIENCE)
+        lock = base.lock(INGEST_LOCK)
         try:
+            lock.acquire("change its articles", wait=PATIENCE)
             yield run
         finally:
             lock.release()
@@ -440,34 +560,39 @@ def _writing_beside(ingestor: Ingestor, store: Store, dense: DenseIndex, lock_fi
     return writing
 
 
-def _refiner(settings: Settings, store: Store, encoder: FineEncoder | None) -> Refiner | None:
+def _refiner(base: _Base, store: Truth, encoder: FineEncoder | None) -> Refiner | None:
     if encoder is None:
         return None
     store.expect_refiner(f"{encoder.model_name}, method {METHOD}")
-    return Refiner(store, encoder, OwnerLock(settings.data_dir / "refine.lock"))
+    return Refiner(store, encoder, base.lock(REFINE_LOCK))
 
 
-def _derive(settings: Settings, store: Store, embedder: Embedder, progress: Step | None, *, anew: bool) -> None:
+def _derive(
+    settings: Settings, base: _Base, store: Truth, embedder: Embedder, progress: Step | None, *, anew: bool
+) -> None:
     """Bring Chroma in line, unless a running server owns it: that one does it by itself."""
-    lock = OwnerLock(settings.data_dir / "owner.lock")
+    lock = base.folder_lock
     try:
         lock.acquire("build its dense index")
+        home, ownership = _home(settings, embedder), base.ownership(store)
+        dense = DenseIndex(store, home, ownership)
+        try:
+            if anew and (ownership is None or ownership.look() == "owner"):
+                home.discard()  # its ids would say that it is in line, whatever its vectors are
+            report: Progress | None = (lambda done, of: progress("dense index", done, of)) if progress else None
+            dense.sync(report)
+        finally:
+            dense.close()
     except LockedError:
         return
-    try:
-        home = _home(settings, embedder)
-        if anew:  # its ids would say that it is in line, whatever its vectors are
-            home.discard()
-        dense = DenseIndex(store, home)
-        report: Progress | None = (lambda done, of: progress("dense index", done, of)) if progress else None
-        dense.sync(report)
-        dense.close()
+    except DenseIndexError as error:  # a server that comes by later does it
+        log.warning("%s; all is written, and searched exactly until then", error)
     finally:
         lock.release()
 
 
-def _open_store(settings: Settings, embedder: Embedder) -> Store:
-    store = Store(settings.data_dir / STORE_FILE)
+def _open_store(base: _Base, embedder: Embedder) -> Truth:
+    store = base.open_store()
     try:
         store.check_stamp(stamp_of(embedder))
     except BaseException:
@@ -483,3 +608,14 @@ def _home(settings: Settings, embedder: Embedder) -> ChromaHome:
         token = settings.chroma_token
         return ServerHome(settings.chroma_url, token.get_secret_value() if token else None, name)
     return EmbeddedHome(settings.data_dir / "chroma", name)
+
+
+def open_feedback(settings: Settings) -> FeedbackStore | None:
+    """The answers and what people said of them; None where no answer was given yet.
+
+    Raises:
+        DatabaseError: PostgreSQL is to be used and can't be.
+    """
+    if settings.database_url is None and not (settings.data_dir / FEEDBACK_FILE).exists():
+        return None
+    return _base(settings).open_feedback()

@@ -20,9 +20,9 @@ from rag.feedback import FeedbackStore, Rating, Verdict
 from rag.ingestion import Step
 from rag.library import Added, Library
 from rag.nodes import Question, passage_of
-from rag.store import Store
 from rag.suggesting import suggestions
 from rag.text import identify
+from rag.truth import Truth
 from rag.types import (
     Answer,
     AnswererName,
@@ -60,7 +60,7 @@ class Assistant:
 
     def __init__(
         self,
-        store: Store,
+        store: Truth,
         dense: DenseIndex,
         engines: Mapping[AnswererName, CitedQueryEngine],
         *,

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rag.errors import BackupError
 from rag.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def _backup(args: argparse.Namespace) -> int:
     from rag.assembly import app_version  # noqa: PLC0415  takes seconds, which --help should not
     from rag.backup import back_up  # noqa: PLC0415
 
-    places = _places(_settings(args), with_uploads=not args.without_uploads)
+    settings = _settings(args)
+    _refuse_shared(settings, "pg_dump")
+    places = _places(settings, with_uploads=not args.without_uploads)
     target = args.file or Path(f"articles-{datetime.now():%Y%m%d-%H%M%S}.zip")
     with _shown() as progress:
         made = back_up(places, target, version=app_version(), progress=progress)
@@ -61,9 +64,10 @@ def _restore(args: argparse.Namespace) -> int:
     from rag.assembly import INGEST_LOCK  # noqa: PLC0415  as above
     from rag.migrations import OWNER_LOCK  # noqa: PLC0415
     from rag.restoring import restore  # noqa: PLC0415
-    from rag.store import SCHEMA_VERSION  # noqa: PLC0415
+    from rag.truth import SCHEMA_VERSION  # noqa: PLC0415
 
     settings = _settings(args)
+    _refuse_shared(settings, "pg_restore")
     with _shown() as progress:
         done = restore(
             args.file,
@@ -90,6 +94,14 @@ def _settings(args: argparse.Namespace) -> Settings:
     return load_settings(
         host="127.0.0.1", root_path="", trusted_proxies=(), data_dir=args.data_dir, articles=args.articles
     )
+
+
+def _refuse_shared(settings: Settings, instead: str) -> None:
+    if settings.database_url:
+        raise BackupError(
+            "this is for an index in SQLite, and RAG_DATABASE_URL keeps this one in PostgreSQL: use its own "
+            f"{instead} for the index and the answers, and copy the folder of articles and {settings.data_dir}"
+        )
 
 
 def _places(settings: Settings, *, with_uploads: bool) -> Places:

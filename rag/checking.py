@@ -26,8 +26,8 @@ from rag.indexing import digest_of
 from rag.ingestion import file_hash
 from rag.planning import make_plan
 from rag.sqlite import Connection, connect
-from rag.store import KnownFile
 from rag.text import tokens
+from rag.truth import KnownFile
 from rag.types import Passage, Unreadable
 from rag.units import units_of
 

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Iterator
 
 from rag.sentences import sentences
-from rag.store import Store
 from rag.text import HAN, plain
+from rag.truth import Truth
 from rag.types import Also, Filters, Lang, Passage
 
 MOST = 20  # other articles of one citation
@@ -28,7 +28,7 @@ _BESIDE_HAN = re.compile(rf"(?<=[{HAN}，。、；：！？]) | (?=[{HAN}，。�
 class Copies:
     """Finds where the words of a passage stand again, among the articles that a question may use."""
 
-    def __init__(self, store: Store, filters: Filters, *, include_qa: bool) -> None:
+    def __init__(self, store: Truth, filters: Filters, *, include_qa: bool) -> None:
         self._store = store
         self._filters = filters
         self._include_qa = include_qa

@@ -19,7 +19,8 @@ from rag.chroma import ChromaHome
 from rag.embedding import Matrix
 from rag.errors import DenseIndexError, StoreError
 from rag.flat import FlatIndex, Hits
-from rag.store import Store
+from rag.ownership import Ownership, Standing
+from rag.truth import Truth
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +34,10 @@ Progress = Callable[[int, int], None]  # done, of
 class DenseIndex:
     """Chroma kept in line with the truth, with a flat search behind it. Safe to search from many threads."""
 
-    def __init__(self, store: Store, home: ChromaHome) -> None:
+    def __init__(self, store: Truth, home: ChromaHome, ownership: Ownership | None = None) -> None:
         self._store = store
         self._home = home
+        self._ownership = ownership  # of a Chroma that several processes search; None: it is this one's alone
         self._flat = FlatIndex(store)
         self._collection: Collection | None = None
         self._mark: Mark | None = None  # what of the truth Chroma holds; None when nobody knows
@@ -74,13 +76,22 @@ class DenseIndex:
 
         Raises:
             DenseIndexError: it can be neither opened nor built.
+            StoreError: the truth can't be read.
         """
         with self._writing:
-            # Once closed, Chroma may have another owner.
-            if self._stop.is_set() or (self._mark is not None and self._store.mark() == self._mark):
+            if self._stop.is_set():  # once closed, Chroma may have another owner
+                return
+            if self._ownership is not None and (standing := self._ownership.look()) != "owner":
+                self._follow(standing)
+                return
+            if self._mark is not None and self._store.mark() == self._mark:
                 return
             try:
                 self._collection = self._in_line(progress)
+                if self._ownership is not None and self._mark is not None:
+                    self._store.set_derived(self._mark.revision)
+            except StoreError:  # Chroma is as it was
+                raise
             except Exception as error:
                 self._collection, self._mark = None, None
                 raise DenseIndexError(f"Chroma at {self._home.where} can't be used: {error}") from error
@@ -91,18 +102,20 @@ class DenseIndex:
         """Start to keep in line, in the background, with whatever any process writes to the truth."""
 
         def run() -> None:
-            told = ""
+            complaint = ""
             while not self._stop.is_set():
                 try:
                     self.sync()
-                    told = ""
-                except DenseIndexError as error:
-                    log.warning("%s; the search goes on without it", error)
-                    self._stop.wait(RETRY_SECONDS)
-                except StoreError as error:  # not for good: it may be rebuilt beside us
-                    if str(error) != told:
-                        log.error("no question can be answered: %s", error)
-                    told = str(error)
+                except (DenseIndexError, StoreError) as error:
+                    if str(error) != complaint:  # once, and not every few seconds of a long night
+                        self._complain(error)
+                    complaint = str(error)
+                    if isinstance(error, DenseIndexError):  # the truth may be rebuilt beside us at any moment
+                        self._stop.wait(RETRY_SECONDS)
+                else:
+                    if complaint:
+                        log.warning("the articles and Chroma at %s can be used again", self._home.where)
+                    complaint = ""
                 self._stop.wait(POLL_SECONDS)
 
         self._thread = threading.Thread(target=run, name="dense-index", daemon=True)
@@ -118,23 +131,52 @@ class DenseIndex:
             if self._collection is not None:
                 self._collection = None
                 self._home.close()
+            if self._ownership is not None:
+                self._ownership.end()
+
+    def _complain(self, error: DenseIndexError | StoreError) -> None:
+        if isinstance(error, StoreError):
+            log.error("no question can be answered: %s", error)
+        else:
+            log.warning("%s; the search goes on without it", error)
+
+    def _follow(self, standing: Standing) -> None:
+        """Search the collection that another process keeps in line, unless it has been behind for too long."""
+        self._mark = None  # who becomes its owner has to look at what is in it
+        if standing == "behind":
+            self._collection = None
+        elif self._collection is None:
+            self._collection = self._home.open()
 
     def _in_line(self, progress: Progress | None) -> Collection:
-        collection = self._collection or self._reopen() or self._rebuild(progress)
-        try:
-            self._apply(collection, progress)
-        except Exception:
-            log.exception("Chroma failed; rebuilding it")
-            return self._rebuild(progress)
-        if self._home.is_bloated(self._store.count()[1], int((self._store.stamp() or {}).get("dimension", 0))):
+        known = self._collection if self._mark else None
+        for opened in (known, None):  # what is open may only have lost its server for a moment
+            collection = opened or self._reopen()
+            if collection is None:
+                break
+            try:
+                self._apply(collection, progress)
+            except StoreError:  # which says nothing of Chroma
+                raise
+            except Exception:
+                log.exception("Chroma failed")
+                continue
+            if not self._is_bloated():
+                return collection
             log.warning("the files of Chroma at %s are far larger than they should be; rebuilding it", self._home.where)
-            return self._rebuild(progress)
-        return collection
+            break
+        return self._rebuild(progress)
+
+    def _is_bloated(self) -> bool:
+        dimension = int((self._store.stamp() or {}).get("dimension", 0))
+        return self._home.is_bloated(self._store.count()[1], dimension)
 
     def _reopen(self) -> Collection | None:
         self._mark = None
         try:
             return self._home.open()
+        except DenseIndexError:  # there is no server, and so nothing to build on either
+            raise
         except Exception:
             log.exception("the Chroma index can't be opened")
             return None

@@ -45,6 +45,10 @@ class DenseIndexError(RagError):
     """Chroma can't be built or reached. Nothing is lost: the search goes on without it meanwhile."""
 
 
+class WorkersError(RagError):
+    """The processes that are to read files can't be had. The message says why; without them one process reads."""
+
+
 class EmbeddingError(RagError):
     """The embedding model failed or answered with something that is no vector.
 
@@ -111,3 +115,8 @@ class DamagedError(StoreError):
     """The file of the index is damaged. The message names the command that makes it anew from the articles."""
 
     said = "the index is damaged; whoever looks after it must run `python ingest.py --rebuild`"
+
+
+class DatabaseError(StoreError):
+    """PostgreSQL, where it is used, fails or can't be reached. The message says where it is and why, and holds no
+    password. Nothing is lost: what was not written whole was not written."""

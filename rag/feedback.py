@@ -19,6 +19,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from rag.errors import FeedbackError, StoreError, UnknownAnswerError
+from rag.sql import Statements
 from rag.sqlite import set_aside
 from rag.types import Answer
 
@@ -90,6 +91,8 @@ def utc_now() -> datetime:
 class FeedbackStore:
     """One file, opened when it is first needed. Safe to call from many threads, which take turns."""
 
+    _table = "answers"
+
     def __init__(self, path: Path, *, keep: int = UNRATED_KEPT, now: Callable[[], datetime] = utc_now) -> None:
         self._path = path
         self._keep = keep
@@ -115,12 +118,12 @@ class FeedbackStore:
         try:
             with self._transaction() as db:
                 db.execute(
-                    "INSERT INTO answers (id, answer, settings) VALUES (?, ?, ?)",
+                    f"INSERT INTO {self._table} (id, answer, settings) VALUES (?, ?, ?)",
                     (json.dumps(answer.id), json.dumps(kept), json.dumps(dict(settings))),
                 )
                 db.execute(
-                    "DELETE FROM answers WHERE rating IS NULL AND key <= "
-                    "(SELECT key FROM answers WHERE rating IS NULL ORDER BY key DESC LIMIT 1 OFFSET ?)",
+                    f"DELETE FROM {self._table} WHERE rating IS NULL AND key <= "
+                    f"(SELECT key FROM {self._table} WHERE rating IS NULL ORDER BY key DESC LIMIT 1 OFFSET ?)",
                     (self._keep,),
                 )
         except FeedbackError as error:
@@ -140,7 +143,7 @@ class FeedbackStore:
         said = {"rating": rating.rating, "comment": rating.comment, "correct_answer": rating.correct_answer}
         with self._transaction() as db:
             found = db.execute(
-                "UPDATE answers SET rating = ?, rated_at = ? WHERE id = ?",
+                f"UPDATE {self._table} SET rating = ?, rated_at = ? WHERE id = ?",
                 (json.dumps(said), self._now().isoformat(timespec="milliseconds"), json.dumps(rating.answer_id)),
             ).rowcount
         if not found:
@@ -156,7 +159,7 @@ class FeedbackStore:
             FeedbackError: the file can't be read.
         """
         with self._transaction() as db:
-            row = db.execute("SELECT answer FROM answers WHERE id = ?", (json.dumps(answer_id),)).fetchone()
+            row = db.execute(f"SELECT answer FROM {self._table} WHERE id = ?", (json.dumps(answer_id),)).fetchone()
         if row is None:
             return None
         try:
@@ -176,7 +179,8 @@ class FeedbackStore:
         """
         with self._transaction() as db:
             rows = db.execute(
-                "SELECT rating, rated_at, answer, settings FROM answers WHERE rating IS NOT NULL ORDER BY rated_at, key"
+                "SELECT rating, rated_at, answer, settings "
+                f"FROM {self._table} WHERE rating IS NOT NULL ORDER BY rated_at, key"
             ).fetchall()
         return [
             Rated(**json.loads(rating), when=when, answer=json.loads(answer), settings=json.loads(settings))
@@ -190,7 +194,7 @@ class FeedbackStore:
                 self._db.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[Statements]:
         """All or nothing, one thread at a time; whatever fails becomes a ``FeedbackError``."""
         with self._lock:
             try:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from rag.changes import Keys, Kind, Mark, Rows, decode
 from rag.embedding import Matrix
-from rag.store import Store
+from rag.truth import Truth
 
 Hits = list[tuple[str, float]]  # (passage id, cosine similarity), most similar first
 
@@ -89,7 +89,7 @@ class FlatIndex:
     """All passages by their codes: while Chroma is built, for filtered questions (a filter makes Chroma slower than
     this), and for the second encoder's vectors. Safe to search from many threads."""
 
-    def __init__(self, store: Store, kind: Kind = "embedder") -> None:
+    def __init__(self, store: Truth, kind: Kind = "embedder") -> None:
         self._store = store
         self._kind: Kind = kind
         self._lock = threading.Lock()

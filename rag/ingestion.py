@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -19,10 +19,11 @@ from rag.embedding import Embedder
 from rag.errors import ArticleError
 from rag.formats import MAX_FILE_BYTES, READERS
 from rag.formats.document import JsonFields
-from rag.indexing import Indexer
+from rag.indexing import Indexer, ReadFile
 from rag.planning import make_plan
-from rag.store import SCHEMA_VERSION, KnownFile, Store
+from rag.truth import SCHEMA_VERSION, EmbeddedChunk, KnownFile, Truth
 from rag.types import Article, ParseWarning, Unreadable
+from rag.workers import Wait, Workers, in_order
 
 Action = Literal["added", "updated", "moved", "unchanged", "removed", "failed"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -88,23 +89,34 @@ TRUSTED_AFTER_NS = 2_000_000_000
 FORGOTTEN_AT_ONCE = 100  # removed files a transaction: nobody who reads or writes waits longer than for these
 
 
+@dataclass(frozen=True, slots=True)
+class _ToRead:
+    """A file that is new or has changed, as it is now, and the path that it had before."""
+
+    path: Path
+    now: KnownFile
+    moved: str | None
+
+
 class Ingestor:
     """Brings the truth in line with files, folders and patterns.
 
     With ``anew`` all is read and embedded again, each article in place of what is there. ``json_fields`` says where in
-    JSON the fields of an article are.
+    JSON the fields of an article are. ``workers`` read and embed files in other processes; this one writes.
     """
 
     def __init__(
         self,
-        store: Store,
+        store: Truth,
         embedder: Embedder,
         *,
         include_qa: bool = True,
         anew: bool = False,
         json_fields: JsonFields | None = None,
+        workers: Workers | None = None,
     ) -> None:
         self._store = store
+        self._workers = workers
         # An evaluation's index must not hold the answers.
         self._indexer = Indexer(store, embedder, stamp_of(embedder), include_qa=include_qa, anew=anew)
         self._anew = anew
@@ -125,10 +137,10 @@ class Ingestor:
         results = [FileResult(str(path), "failed", f"can't be opened: {why}") for path, why in plan.unreadable]
         # A file that is gone here and new there, with the same content, has only moved.
         gone = {known[path].sha256: path for path in plan.gone if known[path].sha256}
-        for done, (path, root) in enumerate(plan.wanted.items()):
+        for result in self._all(plan.wanted, known, gone, dry_run=dry_run):
             if progress:
-                progress(path.name, done, len(plan.wanted))
-            results.append(self._one(path, root, known.get(str(path)), gone, dry_run=dry_run))
+                progress(Path(result.path).name, len(results), len(plan.wanted))
+            results.append(result)
         if progress:
             progress("", len(plan.wanted), len(plan.wanted))
         removed = sorted(plan.gone - {result.moved_from for result in results})
@@ -140,9 +152,22 @@ class Ingestor:
         seconds = round(time.perf_counter() - started, 2)
         return IngestReport(tuple(results), articles, passages, self._store.languages(), seconds, dict(plan.others))
 
-    def _one(
+    def _all(
+        self, wanted: Mapping[Path, Path], known: Mapping[str, KnownFile], gone: dict[str, str], *, dry_run: bool
+    ) -> Iterator[FileResult]:
+        """What becomes of each file, in order."""
+        looked = (self._look(path, root, known.get(str(path)), gone, dry_run=dry_run) for path, root in wanted.items())
+        if self._workers is None or dry_run:
+            for one in looked:
+                yield one if isinstance(one, FileResult) else self._read(one, dry_run=dry_run)
+        else:
+            for one, wait in in_order(self._workers, map(_job, looked)):
+                yield one if isinstance(one, FileResult) else self._read(one, wait)
+
+    def _look(
         self, path: Path, root: Path, before: KnownFile | None, gone: dict[str, str], *, dry_run: bool
-    ) -> FileResult:
+    ) -> FileResult | _ToRead:
+        """What is to be said of a file, or that it has to be read."""
         known = None if self._anew else before
         try:
             now = _seen(path, root)
@@ -159,21 +184,22 @@ class Ingestor:
         moved = None if before else _moved(path, now, gone)
         if moved and not dry_run:
             self._store.move(moved, str(path), str(root))
-        return self._read(path, now, moved, dry_run=dry_run)
+        return _ToRead(path, now, moved)
 
-    def _read(self, path: Path, now: KnownFile, moved: str | None, *, dry_run: bool) -> FileResult:
-        """Read a file that is new or has changed, and write what is new or has changed in it."""
+    def _read(self, file: _ToRead, wait: Wait | None = None, *, dry_run: bool = False) -> FileResult:
+        """Read a file that is new or has changed, or ``wait`` for who reads it, and write what is new in it."""
+        now, moved = file.now, file.moved
         known = {entry.part: entry for entry in self._store.known(path=moved if moved and dry_run else now.path)}
         read: list[Article] = []
         unread: list[Unreadable] = []
         try:
-            for one in read_articles(path, Path(now.root), self._json_fields):
+            for one, ready in self._here(file) if wait is None else _there(wait()):
                 if isinstance(one, Unreadable):
                     unread.append(one)
                     continue
                 read.append(replace(one, text=""))
                 if not dry_run:
-                    self._indexer.put(one, known.get(one.part), now)
+                    self._indexer.put(one, known.get(one.part), now, ready)
             if not read:
                 raise ArticleError("; ".join(map(str, unread)) or "has no text")
         except ArticleError as error:
@@ -192,10 +218,22 @@ class Ingestor:
         same_as = () if dry_run else self._retold(now.path)
         return FileResult(now.path, action, detail, warnings, moved, same_as=same_as)
 
+    def _here(self, file: _ToRead) -> Iterator[tuple[Article | Unreadable, None]]:
+        return ((one, None) for one in read_articles(file.path, Path(file.now.root), self._json_fields))
+
     def _retold(self, path: str) -> tuple[str, ...]:
         """The articles of other files that tell what those of a file tell."""
         own = {entry.id for entry in self._store.known(path=path)}
         return tuple(dict.fromkeys(other for one in own for other in self._store.same_as(one) if other not in own))
+
+
+def _there(found: ReadFile) -> Iterator[tuple[Article | Unreadable, Sequence[EmbeddedChunk] | None]]:
+    yield from found.articles
+    yield from ((one, None) for one in found.unread)
+
+
+def _job(one: FileResult | _ToRead) -> tuple[FileResult | _ToRead, tuple[Path, Path] | None]:
+    return one, (one.path, Path(one.now.root)) if isinstance(one, _ToRead) else None
 
 
 def _seen(path: Path, root: Path) -> KnownFile:

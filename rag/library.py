@@ -18,7 +18,7 @@ from typing import Literal, Protocol
 
 from rag.errors import ForeignArticleError, LibraryError, UnknownArticleError
 from rag.ingestion import FileResult, IngestReport, Step
-from rag.store import Known, Store
+from rag.truth import Known, Truth
 from rag.types import ParseWarning
 from rag.uploads import Incoming, Reason, Refused, UploadLimits, explain, unpack
 
@@ -67,7 +67,7 @@ class Library:
         self,
         folder: Path,
         removed: Path,
-        store: Store,
+        store: Truth,
         writing: Writing,
         *,
         limits: UploadLimits | None = None,

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 
@@ -27,6 +28,24 @@ def holder(path: Path) -> int | None:
     return pid
 
 
+class Lock(Protocol):
+    """What one process at a time has: a data folder's, or with PostgreSQL (``database.py``) that of all machines."""
+
+    @property
+    def held(self) -> bool:
+        """Whether it is ours, still."""
+
+    def acquire(self, purpose: str, *, wait: float = 0) -> None:
+        """Take the lock at once or, with ``wait``, within so many seconds, or not at all.
+
+        Raises:
+            LockedError: another process has it; the message names that.
+        """
+
+    def release(self) -> None:
+        """Let go; safe to call twice."""
+
+
 class OwnerLock:
     """One process owns a data folder. The operating system lets go of the lock when the process ends."""
 
@@ -35,8 +54,13 @@ class OwnerLock:
         self._lock = FileLock(path)
         self._pid = path.with_suffix(".pid")
 
+    @property
+    def held(self) -> bool:
+        """See Lock."""
+        return self._lock.is_locked
+
     def acquire(self, purpose: str, *, wait: float = 0) -> None:
-        """Take the lock at once or, with ``wait``, within so many seconds, or not at all.
+        """See Lock.
 
         Raises:
             LockedError: another process has it; the message names its pid.
@@ -65,3 +89,15 @@ class OwnerLock:
         if self._lock.is_locked:
             self._pid.unlink(missing_ok=True)
             self._lock.release()
+
+
+class NoLock:
+    """In place of a lock where any number may come in."""
+
+    held = True
+
+    def acquire(self, purpose: str, *, wait: float = 0) -> None:
+        """See Lock."""
+
+    def release(self) -> None:
+        """See Lock."""

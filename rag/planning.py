@@ -11,7 +11,7 @@ from pathlib import Path
 from rag.errors import ArticleError
 from rag.folders import expand, is_pattern, look_into
 from rag.formats import INDEXED
-from rag.store import KnownFile
+from rag.truth import KnownFile
 
 
 @dataclass(frozen=True, slots=True)

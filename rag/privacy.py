@@ -13,6 +13,7 @@ _WHAT = {
     "judge": "sentences of answers and the passages that they cite",
     "embedding": "the texts of all articles and all questions",
     "index": "the texts of all articles",
+    "database": "the texts of all articles, and the answers with their questions,",
 }
 
 
@@ -26,6 +27,8 @@ def what_is_sent(settings: Settings) -> tuple[Sent, ...]:
             sent.append(Sent("judge", server, settings.judge_model))
     if settings.embed_model.startswith("openai:"):
         sent.append(Sent("embedding", server, settings.embed_model.removeprefix("openai:")))
+    if settings.database_url:
+        sent.append(Sent("database", address(settings.database_url.get_secret_value())))
     if settings.chroma_url:
         sent.append(Sent("index", address(settings.chroma_url)))
     return tuple(sent)

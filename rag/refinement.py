@@ -15,8 +15,8 @@ import numpy as np
 from rag.embedding import FineEncoder, Matrix, unit
 from rag.errors import LockedError, StoreError
 from rag.ingestion import Step
-from rag.locks import OwnerLock
-from rag.store import Refined, Store, StoredPassage
+from rag.locks import Lock
+from rag.truth import Refined, StoredPassage, Truth
 from rag.types import LANGS, Lang
 from rag.units import is_whole, parts_of, units_of
 
@@ -31,7 +31,7 @@ RETRY_SECONDS = 5.0
 class Refiner:
     """Brings the fine encoder's vectors in line with the passages. One process at a time, by a lock."""
 
-    def __init__(self, store: Store, encoder: FineEncoder, lock: OwnerLock) -> None:
+    def __init__(self, store: Truth, encoder: FineEncoder, lock: Lock) -> None:
         self._store = store
         self._encoder = encoder
         self._lock = lock

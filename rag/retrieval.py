@@ -26,9 +26,9 @@ from rag.embedding import Embedder, FineEncoder, Matrix, embed_question
 from rag.flat import FlatIndex
 from rag.nodes import Question, ScoredSentence, to_node
 from rag.quantities import amounts
-from rag.store import Store, StoredPassage
 from rag.support.polarity import negations
 from rag.text import content_tokens, for_embedding, identify, plain, tokens
+from rag.truth import StoredPassage, Truth
 from rag.types import Lang, Passage
 from rag.units import is_whole
 
@@ -123,7 +123,7 @@ class HybridRetriever(BaseRetriever):
 
     def __init__(
         self,
-        store: Store,
+        store: Truth,
         dense: DenseIndex | FlatIndex,
         embedder: Embedder,
         encoder: FineEncoder | None = None,

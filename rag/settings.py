@@ -51,6 +51,13 @@ class Settings(BaseSettings):
         "fields are text, title, url, author, date, description, tags and id",
     )
     data_dir: Path = Field(Path(".rag"), description="where the index, the answers and the feedback are kept")
+    database_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL instead of SQLite, for several machines, e.g. postgresql://user:password@host/name",
+    )
+    ray_address: str | None = Field(
+        None, description="a Ray cluster whose machines ingest.py has read the files, e.g. 10.0.0.5:6379; empty: none"
+    )
     chroma_url: str | None = Field(None, description="a Chroma server, e.g. http://127.0.0.1:8000; empty: embedded")
     chroma_token: SecretStr | None = Field(
         None, description="sent as a bearer token to the proxy in front of that server"
@@ -160,6 +167,20 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"{one} is no field and place; write it like text=body.raw, with {', '.join(JSON_FIELDS)}"
                 )
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("write it like postgresql://user:password@host:5432/name")
+        return value
+
+    @field_validator("chroma_url")
+    @classmethod
+    def _http(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/\s?#@]+(/[^\s?#]*)?", value):
+            raise ValueError("write it like http://127.0.0.1:8000, without a user or password")
         return value
 
     @field_validator("users")
@@ -287,5 +308,5 @@ def _explain(error: dict[str, Any]) -> str:
         return message
     location = str(error["loc"][0])
     name = variable(location) if location in Settings.model_fields else location
-    shown = "" if name.endswith(("KEYS", "KEY", "TOKEN", "USERS")) else f"={error['input']}"
+    shown = "" if name.endswith(("KEYS", "KEY", "TOKEN", "USERS", "DATABASE_URL")) else f"={error['input']}"
     return f"{name}{shown}: {message}"

@@ -1,9 +1,31 @@
-"""Scripts of SQL, a statement at a time: SQLite's own ``executescript`` would commit half of one."""
+"""What runs statements of SQL, and scripts, a statement at a time: SQLite's own ``executescript`` would commit half."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+
+class Rows(Protocol):
+    """What a statement found."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it changed."""
+
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """All rows."""
+
+
+class Statements(Protocol):
+    """A transaction, or a connection, of SQLite or of another database that is asked in its words."""
+
+    def execute(self, sql: str, values: Sequence[Any] = ..., /) -> Rows:
+        """Run a statement; its values stand as question marks."""
 
 
 def statements(script: str) -> Iterator[str]:

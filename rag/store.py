@@ -13,23 +13,33 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rag import changes, stories
 from rag.changes import Keys, Kind, Mark, Rows, Totals
-from rag.chunking import Chunk
 from rag.embedding import Matrix
-from rag.errors import IndexMismatchError, StoreError
+from rag.errors import StoreError
 from rag.migrations import migrate
 from rag.prints import prints_of
+from rag.rows import article_summary, fine_blob, stored_passage
 from rag.sql import statements
 from rag.sqlite import Connection, connect
+from rag.stories import Stories
 from rag.text import tokens
+from rag.truth import (
+    MOST_RETOLD,
+    MOST_SAME,
+    EmbeddedChunk,
+    Known,
+    KnownFile,
+    Refined,
+    StoredPassage,
+    rarest,
+    refuse_other,
+)
 from rag.types import Article, ArticleSummary, Filters, Lang, LastIngest, Passage
 
-SCHEMA_VERSION = "3"
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 -- The manifest: every file that was looked at, and as it was then. Its articles were all written before it.
@@ -60,88 +70,16 @@ CREATE VIRTUAL TABLE lexical_terms USING fts5vocab(lexical, row);
 CREATE TRIGGER passages_gone AFTER DELETE ON passages BEGIN DELETE FROM lexical WHERE rowid = old.key; END;
 """
 _SCHEMA += changes.SCHEMA + stories.SCHEMA
-# A thousand copies must make neither the list of articles long nor an answer slow.
-MOST_SAME = 50  # articles that one names
-MOST_RETOLD = 2000  # passages that are looked through for a quote
 
 _PASSAGE = (
     'p.passage_id, p.article_id, p.lang, p.heading, p.kind, p.start, p."end", a.title, a.url, a.author, a.date, '
     'a.file, substr(a.text, p.start + 1, p."end" - p.start) AS text'
 )
 
-# Postings of FTS5 that a search may read; it takes the rarest terms first. So many stand for a question of some words
-# among about 30,000 passages, in a fraction of the time that the encoders take.
-MOST_POSTINGS = 10_000
-ENOUGH_POSTINGS = 300  # which the rarest terms must have together before a frequent one is left out
 SELECTIONS = 8  # of filters that are remembered
 # How often a frequent term stands in the index is asked anew when so much of it is new.
 FREQUENT, NEW_SHARE = 1_000, 0.01
 MOST_FREQUENCIES = 50_000  # remembered
-
-
-@dataclass(frozen=True, slots=True)
-class Refined:
-    """A passage's vectors by the fine encoder: the whole, its units, and its sentences as understood in it.
-
-    Shapes (dimensions,), (units, dimensions) and (sentences, dimensions).
-    """
-
-    vector: Matrix
-    units: Matrix
-    sentences: Matrix
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedChunk:
-    """A chunk with its vectors. ``units`` are its sentences, their clauses and, of a pair, the question:
-    shape (units, dimensions); ``unit_of`` says to which sentence each belongs, -1 for the question."""
-
-    chunk: Chunk
-    vector: Matrix
-    units: Matrix
-    unit_of: tuple[int, ...]
-    refined: Refined | None = None  # known already where the same text was read before
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPassage:
-    """A passage as the retriever needs it: with vectors, sentence spans and lexical tokens."""
-
-    passage: Passage
-    sentences: tuple[tuple[int, int], ...]
-    vector: Matrix
-    units: Matrix
-    unit_of: tuple[int, ...]
-    tokens: tuple[str, ...]
-    refined: Refined | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """An article that is indexed: of which file, of which part of it, and a hash of all that was read of it."""
-
-    id: str
-    path: str
-    part: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class KnownFile:
-    """A file as it was when it was last read, and by what; ``root`` is the folder that it is named from.
-
-    ``failure`` says why it could not be read (then the version before stays), ``detail`` what was guessed.
-    """
-
-    path: str
-    root: str
-    size: int
-    mtime_ns: int
-    checked_ns: int  # when that was
-    sha256: str
-    reader: str
-    failure: str | None = None
-    detail: str = ""
 
 
 class Store:
@@ -232,15 +170,7 @@ class Store:
         Raises:
             IndexMismatchError: naming what differs and what to run.
         """
-        found = self.stamp()
-        if found is None or found == expected:
-            return
-        keys = {**found, **expected}
-        differs = [f"{k} {found.get(k)!r}, now {expected.get(k)!r}" for k in keys if found.get(k) != expected.get(k)]
-        raise IndexMismatchError(
-            f"the index in {self._path.parent} was made with {'; '.join(differs)}. "
-            "Run `python ingest.py --rebuild` to make it anew from the articles"
-        )
+        refuse_other(self.stamp(), expected, str(self._path.parent))
 
     def set_stamp(self, stamp: dict[str, str]) -> None:
         """Say what makes this index."""
@@ -260,6 +190,16 @@ class Store:
         """When and how the last ingest ended; None before the first, or where only older versions did one."""
         row = self._db.execute("SELECT value FROM meta WHERE key = 'ingest'").fetchone()
         return LastIngest(**json.loads(row["value"])) if row else None
+
+    def derived(self) -> int:
+        """The revision that the dense index was in line with when its owner last said so; -1 before."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'derived'").fetchone()
+        return int(row["value"]) if row else -1
+
+    def set_derived(self, revision: int) -> None:
+        """Say that the dense index is in line with a revision, to those who only search it."""
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('derived', ?)", (str(revision),))
 
     def contents(self) -> str:
         """Another string whenever articles came, went or changed; a second reading changes nothing."""
@@ -323,7 +263,7 @@ class Store:
             db.executemany("INSERT INTO tags VALUES (?, ?)", [(article.id, tag) for tag in article.tags])
             for chunk in chunks:
                 _insert_passage(db, chunk)
-            stories.enter(db, article.id, prints)
+            Stories(db).enter(article.id, prints)
             _bump(db)
 
     def settle(self, file: KnownFile, gone: Iterable[str] = ()) -> None:
@@ -369,7 +309,7 @@ class Store:
         """Write the fine encoder's vectors of these passages; those that are gone are left out."""
         with self.transaction() as db:
             for passage_id, fine in found.items():
-                db.execute("UPDATE passages SET refined = ? WHERE passage_id = ?", (_blob(fine), passage_id))
+                db.execute("UPDATE passages SET refined = ? WHERE passage_id = ?", (fine_blob(fine), passage_id))
                 db.execute(
                     "UPDATE codes SET fine = ? WHERE key = (SELECT key FROM passages WHERE passage_id = ?)",
                     (changes.encode(fine.vector), passage_id),
@@ -428,25 +368,15 @@ class Store:
             "GROUP BY a.id ORDER BY a.date IS NULL, a.date DESC, a.title",
             values,
         )
-        return [_summary(row) for row in rows]
+        return [article_summary(row) for row in rows]
 
     def same_as(self, article_id: str) -> tuple[str, ...]:
         """The ids of the other articles that tell the same in nearly the same words."""
-        rows = self._db.execute(
-            "SELECT other.article_id FROM stories own JOIN stories other ON other.story = own.story "
-            "WHERE own.article_id = ? AND other.article_id <> own.article_id",
-            (article_id,),
-        )
-        return tuple(row[0] for row in rows)
+        return Stories(self._db).same_as(article_id)
 
     def stories_of(self, ids: Iterable[str]) -> dict[str, tuple[int, str]]:
         """Those of these passages that are of a story which several articles tell, with the story and the article."""
-        rows = self._db.execute(
-            "SELECT p.passage_id, s.story, s.article_id FROM passages p JOIN stories s ON s.article_id = p.article_id "
-            "WHERE p.passage_id IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(ids)),),
-        )
-        return {row[0]: (row[1], row[2]) for row in rows}
+        return Stories(self._db).of(ids)
 
     def retold(self, article_id: str, lang: Lang, filters: Filters, *, include_qa: bool) -> list[Passage]:
         """What may be used of the other articles that tell the same: those with a link first, the newest first."""
@@ -516,7 +446,7 @@ class Store:
 
     def lexical(self, terms: Sequence[str], limit: int, keys: Keys | None = None) -> list[str]:
         """The ids of the passages that hold these tokens best by BM25, best first, among those with these keys."""
-        searched = _rarest(self.document_frequency(terms))
+        searched = rarest(self.document_frequency(terms))
         if not searched or (keys is not None and not len(keys)):
             return []
         wanted = limit if keys is None else self._widened(limit, keys)
@@ -571,7 +501,7 @@ class Store:
             "WHERE p.passage_id IN (SELECT value FROM json_each(?)) ORDER BY p.key",
             (json.dumps(list(ids)),),
         )
-        return [_stored(row) for row in rows]
+        return [stored_passage(row) for row in rows]
 
 
 # --- Rows --------------------------------------------------------------------------------------------------
@@ -615,21 +545,6 @@ class _Frequency:
         return self.contents == contents or abs(passages - self.of) < NEW_SHARE * self.of
 
 
-def _rarest(frequency: Mapping[str, int]) -> list[str]:
-    """The tokens to search for: all where they stand in few passages together, else the rarest.
-
-    >>> _rarest({"the": 90_000, "tower": 2_000, "bridge": 9_000, "lumen": 3})
-    ['lumen', 'tower']
-    """
-    chosen: list[str] = []
-    postings = 0
-    for term in sorted(frequency, key=lambda term: frequency[term]):
-        if postings + frequency[term] <= MOST_POSTINGS or postings < ENOUGH_POSTINGS:
-            chosen.append(term)
-            postings += frequency[term]
-    return chosen
-
-
 def _holds(keys: Keys, key: int) -> bool:
     at = int(np.searchsorted(keys, key))
     return at < len(keys) and int(keys[at]) == key
@@ -646,49 +561,12 @@ def _insert_passage(db: sqlite3.Connection, embedded: EmbeddedChunk) -> None:
             *(passage.start, passage.end, len(index_tokens), embedded.vector.astype(np.float32).tobytes()),
             # Half precision moves a cosine by less than 0.001 and halves the largest part of the file.
             *(json.dumps(spans), embedded.units.astype(np.float16).tobytes(), json.dumps(embedded.unit_of)),
-            _blob(embedded.refined) if embedded.refined else None,
+            fine_blob(embedded.refined) if embedded.refined else None,
         ),
     ).lastrowid
     db.execute("INSERT INTO lexical (rowid, tokens) VALUES (?, ?)", (key, " ".join(index_tokens)))
     fine = changes.encode(embedded.refined.vector) if embedded.refined else None
     db.execute("INSERT INTO codes VALUES (?, ?, ?)", (key, changes.encode(embedded.vector), fine))
-
-
-def _blob(fine: Refined) -> bytes:
-    return np.vstack([fine.vector[None], fine.units, fine.sentences]).astype(np.float16).tobytes()
-
-
-def _stored(row: sqlite3.Row) -> StoredPassage:
-    unit_of, spans = tuple(json.loads(row["unit_of"])), json.loads(row["sentences"])
-    units = np.frombuffer(row["units"], dtype=np.float16).astype(np.float32)
-    passage = Passage(
-        **{name: row[name] for name in Passage.__dataclass_fields__ if name != "score"},
-    )
-    return StoredPassage(
-        passage=passage,
-        sentences=tuple((a, b) for a, b in spans),
-        vector=np.frombuffer(row["vector"], dtype=np.float32),
-        units=units.reshape(len(unit_of), -1),
-        unit_of=unit_of,
-        tokens=tuple(row["tokens"].split()),
-        refined=_refined(row["refined"], len(unit_of), len(spans)),
-    )
-
-
-def _refined(blob: bytes | None, units: int, sentences: int) -> Refined | None:
-    if blob is None:
-        return None
-    rows = np.frombuffer(blob, dtype=np.float16).astype(np.float32).reshape(1 + units + sentences, -1)
-    return Refined(rows[0], rows[1 : 1 + units], rows[1 + units :])
-
-
-def _summary(row: sqlite3.Row) -> ArticleSummary:
-    fields: dict[str, Any] = dict(zip(row.keys(), row, strict=True))
-    for name in ("langs", "tags", "same_as"):
-        fields[name] = tuple(json.loads(fields[name]))
-    if not fields["same_as"]:
-        fields["story"] = None  # the others are gone
-    return ArticleSummary(**fields)
 
 
 def _where(filters: Filters, *, include_qa: bool) -> tuple[list[str], list[object]]:

@@ -425,10 +425,11 @@ class Sent:
     """What leaves the product, and to which server.
 
     ``chat``: questions, the conversation and the passages that were found; ``judge``: sentences of answers and the
-    passages that they cite; ``embedding``: all texts and questions; ``index``: all texts.
+    passages that they cite; ``embedding``: all texts and questions; ``index``: all texts; ``database``: all texts, and
+    the answers with their questions.
     """
 
-    what: Literal["chat", "judge", "embedding", "index"]
+    what: Literal["chat", "judge", "embedding", "index", "database"]
     to: str  # scheme, host and port
     model: str | None = None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from rag.errors import StoreError
 from rag.feedback import FeedbackStore
 from rag.locks import holder
-from rag.store import Store
+from rag.truth import Truth
 from rag.types import LastIngest
 
 LOW_MB = 200  # free on the disk, below which somebody should look
@@ -37,7 +37,7 @@ class IndexState:
     last_ingest: LastIngest | None = None
 
 
-def look_at(store: Store, *, refines: bool) -> IndexState:
+def look_at(store: Truth, *, refines: bool) -> IndexState:
     """The state of the index; never raises."""
     try:
         articles, passages = store.count()
@@ -49,12 +49,13 @@ def look_at(store: Store, *, refines: bool) -> IndexState:
 
 
 class Upkeep:
-    """Looks at a data folder and what is kept in it."""
+    """Looks at a data folder and what is kept in it. What is ``shared`` by several machines is kept elsewhere."""
 
-    def __init__(self, folder: Path, ingest_lock: Path, feedback: FeedbackStore) -> None:
+    def __init__(self, folder: Path, ingest_lock: Path, feedback: FeedbackStore, *, shared: bool = False) -> None:
         self._folder = folder
         self._ingest_lock = ingest_lock
         self._feedback = feedback
+        self._shared = shared
 
     def indexing(self) -> bool:
         """Whether somebody is changing the index at this moment."""
@@ -62,13 +63,15 @@ class Upkeep:
 
     def warnings(self, state: IndexState) -> tuple[str, ...]:
         """What somebody should look after although questions are answered."""
-        found = []
-        if not os.access(self._folder, os.W_OK):
-            found.append(_NOT_WRITABLE)
-        elif (free := shutil.disk_usage(self._folder).free // 2**20) < LOW_MB:
-            found.append(_LOW.format(free=free))
+        found = [] if self._shared else self._of_folder()
         if self._feedback.is_failing:
             found.append(_NOT_KEPT)
         if state.last_ingest and state.last_ingest.failed:
             found.append(_FAILED.format(count=state.last_ingest.failed))
         return tuple(found)
+
+    def _of_folder(self) -> list[str]:
+        if not os.access(self._folder, os.W_OK):
+            return [_NOT_WRITABLE]
+        free = shutil.disk_usage(self._folder).free // 2**20
+        return [_LOW.format(free=free)] if free < LOW_MB else []

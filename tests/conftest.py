@@ -25,7 +25,7 @@ SHARED = ROOT.parent / "shared"  # data that is measured with, beside the checko
 collect_ignore = ["clients"]  # programs that run in processes of their own
 
 # Imported by the files that drive a browser, and by no other: it brings Gradio and Playwright along.
-pytest.register_assert_rewrite("page_fixtures", "browsing")
+pytest.register_assert_rewrite("page_fixtures", "browsing", "servers")
 
 # One direction a subject, in the three languages, so that a test can tell by eye what is similar to what.
 SUBJECTS = (

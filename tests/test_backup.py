@@ -290,3 +290,15 @@ def test_a_damaged_index_makes_no_backup(tmp_path: Path, capsys: pytest.CaptureF
     assert main(["backup", "x.zip", "--data-dir", "data"]) == 2
     assert "error: " in capsys.readouterr().err
     assert [one.name for one in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize(("command", "instead"), [("backup", "pg_dump"), ("restore", "pg_restore")])
+def test_of_an_index_in_postgresql_it_says_what_to_use_instead(
+    command: str, instead: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RAG_DATABASE_URL", "postgresql://someone:secret@127.0.0.1:1/articles")
+    assert main([command, str(tmp_path / "kept.zip"), "--data-dir", str(tmp_path / "data")]) == 2
+    said = capsys.readouterr().err
+    assert f"PostgreSQL: use its own {instead} " in said
+    assert "secret" not in said
+    assert list(tmp_path.iterdir()) == []

@@ -20,7 +20,8 @@ from rag.chunking import chunk
 from rag.dense import DenseIndex
 from rag.embedding import Matrix, unit
 from rag.flat import FlatIndex
-from rag.store import EmbeddedChunk, Refined, Store
+from rag.store import Store
+from rag.truth import EmbeddedChunk, Refined
 from rag.types import Filters, Lang
 
 SIZE = 256

@@ -171,3 +171,14 @@ def test_a_rebuild_that_is_cut_off_is_finished_by_the_next_ingest_from_all_its_f
     index.ingest()
     assert index.answers(None, "a0", "a5")
     assert not list(index.data.glob("rebuilding*"))
+
+
+def test_of_an_index_in_postgresql_it_says_what_to_use_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RAG_DATABASE_URL", "postgresql://someone:secret@127.0.0.1:1/articles")
+    assert ingest.main([str(tmp_path), "--data-dir", str(tmp_path / "data"), "--verify"]) == 2
+    said = capsys.readouterr().err
+    assert "--verify is for an index in SQLite" in said
+    assert "pg_amcheck" in said
+    assert "secret" not in said

@@ -19,7 +19,8 @@ from rag.assembly import open_assistant, run_ingest
 from rag.errors import IndexMismatchError, LockedError
 from rag.locks import OwnerLock
 from rag.settings import Settings
-from rag.store import SCHEMA_VERSION, Store
+from rag.store import Store
+from rag.truth import SCHEMA_VERSION
 from rag.types import Answer
 
 INDEXES = Path(__file__).parent / "data" / "indexes"

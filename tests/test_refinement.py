@@ -24,7 +24,8 @@ from rag.errors import IndexMismatchError
 from rag.ingestion import Ingestor, IngestReport, Step
 from rag.locks import OwnerLock
 from rag.refinement import Refiner
-from rag.store import Store, StoredPassage
+from rag.store import Store
+from rag.truth import StoredPassage
 from rag.types import Lang
 from rag.units import is_whole, units_of
 

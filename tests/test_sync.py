@@ -16,7 +16,8 @@ from conftest import SubjectEmbedder
 from rag import ingestion
 from rag.errors import ArticleError
 from rag.ingestion import Ingestor, IngestReport
-from rag.store import KnownFile, Store
+from rag.store import Store
+from rag.truth import KnownFile
 from rag.watching import follow
 
 CATS = "---\ntitle: Cats\ndate: 2020-01-05\n---\n\nA cat sleeps all day long. It purrs when it is fed.\n"

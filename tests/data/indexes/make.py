@@ -21,7 +21,7 @@ def main() -> int:
     os.environ["RAG_EMBED_MODEL"] = "local-fast"
     from rag.assembly import STORE_FILE, run_ingest  # noqa: PLC0415  reads the environment
     from rag.settings import load_settings  # noqa: PLC0415
-    from rag.store import SCHEMA_VERSION  # noqa: PLC0415
+    from rag.truth import SCHEMA_VERSION  # noqa: PLC0415
 
     target = HERE / f"schema-{SCHEMA_VERSION}.sqlite3.gz"
     if target.exists():
