@@ -15,7 +15,7 @@ from conftest import ROOT, settings_for
 from servers import TOKEN, ChromaServer, Postgres, until
 
 from rag import dense
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly import INGEST_LOCK, OWNER_LOCK, open_assistant, run_ingest
 from rag.assistant import Assistant
 from rag.database import Database, DatabaseLock
 from rag.errors import DatabaseError, IndexMismatchError, LockedError
@@ -136,7 +136,7 @@ def test_when_the_process_that_keeps_chroma_in_line_is_killed_another_goes_on(
 
 def holder(connection: object, database_url: str) -> str:
     """Who the lock says has it."""
-    lock = DatabaseLock(Database(database_url), "owner")
+    lock = DatabaseLock(Database(database_url), OWNER_LOCK)
     try:
         with pytest.raises(LockedError) as refused:
             lock.acquire("test")
@@ -149,7 +149,7 @@ def test_two_ingests_at_once_wait_for_nobody_and_name_the_other(
     folder: Path, tmp_path: Path, database_url: str, database: Database
 ) -> None:
     own = settings_for(tmp_path / "ingest", embed_model="local-fast", database_url=database_url)
-    lock = DatabaseLock(database, "ingest")
+    lock = DatabaseLock(database, INGEST_LOCK)
     lock.acquire("test")
     host, pid = socket.gethostname()[:20], os.getpid()
     with pytest.raises(LockedError, match=rf"is in use by {host}, process {pid}; stop it before you start a second"):
