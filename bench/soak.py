@@ -149,6 +149,8 @@ def _upload_on(served: Served, watch: Watch, chance: random.Random) -> None:
                 if error.response.status_code != 503:  # the folder is being read: try again, it says
                     watch.errors.append(f"upload: {error} {error.response.text}")
                 watch.done["told to wait"] += 1
+            except httpx2.HTTPError as error:
+                watch.errors.append(f"upload: {type(error).__name__} {error}")
             watch.done["upload"] += 1
             time.sleep(3 * BETWEEN)
 
