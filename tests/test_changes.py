@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rag import changes, flat
-from rag import store as stores
+from rag import changes, flat, truth
 from rag.articles import parse_article
 from rag.changes import Mark
 from rag.chroma import EmbeddedHome
@@ -266,8 +265,8 @@ def test_frequent_words_are_left_out_where_rarer_ones_find_enough(
     vector = directions(1)[0]
     ids = [put(store, number, vector) for number in range(0, 60, 3)]
     assert set(store.lexical(["tower", "3"], 30)) == set(ids)
-    monkeypatch.setattr(stores, "MOST_POSTINGS", 10)
-    monkeypatch.setattr(stores, "ENOUGH_POSTINGS", 1)
+    monkeypatch.setattr(truth, "MOST_POSTINGS", 10)
+    monkeypatch.setattr(truth, "ENOUGH_POSTINGS", 1)
     assert store.lexical(["tower", "3"], 30) == [ids[1]]
     assert set(store.lexical(["tower"], 30)) == set(ids)  # there is nothing rarer
 

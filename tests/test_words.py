@@ -23,7 +23,7 @@ HAN = r"[\u4e00-\u9fff]"
 
 # Keys that are put together: how they begin, and what follows.
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "sent_": ("chat", "judge", "embedding", "index"),
+    "sent_": ("chat", "judge", "embedding", "index", "database"),
     "save_": ("markdown", "html"),
     "export_": get_args(Trouble),
     "articles_": ORDERS,
