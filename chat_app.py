@@ -15,15 +15,16 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
 from rag.errors import RagError
-from rag.ingestion import ACTIONS, IngestReport
+from rag.ingesting.ingestion import ACTIONS, IngestReport
+from rag.ingesting.watching import follow
 from rag.keys import Keyring
 from rag.logs import configure
 from rag.privacy import describe
 from rag.settings import Settings, load_settings
-from rag.watching import follow
 from rag.web.server import Server, bind, leave_at_once
 from rag.web.traffic import Traffic
 

@@ -17,11 +17,12 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rag.assembly import run_ingest, verify_index
+from rag.assembly.ingest import run_ingest
+from rag.assembly.verify import verify_index
 from rag.errors import RagError
-from rag.ingestion import ACTIONS, FileResult, IngestReport, Step
+from rag.ingesting.ingestion import ACTIONS, FileResult, IngestReport, Step
+from rag.ingesting.watching import follow
 from rag.settings import Settings, load_settings
-from rag.watching import follow
 
 ERR = Console(stderr=True, highlight=False)
 

@@ -22,7 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
 
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.settings import Settings
 from rag.web.api import create_api
 from rag.web.server import Server, bind

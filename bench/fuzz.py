@@ -23,13 +23,14 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from rag.articles import parse_article
-from rag.assembly import open_assistant, run_ingest
-from rag.chunking import chunk
-from rag.decoding import decode
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.errors import ArticleError
+from rag.ingesting.uploads import Incoming, UploadLimits, unpack
+from rag.reading.articles import parse_article
+from rag.reading.chunking import chunk
+from rag.reading.decoding import decode
 from rag.settings import load_settings
-from rag.uploads import Incoming, UploadLimits, unpack
 from rag.web.api import create_api
 
 ROOT = Path(__file__).parent.parent

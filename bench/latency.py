@@ -18,10 +18,10 @@ from pathlib import Path
 from timing import milliseconds, told
 
 from eval.rivals import PlainPipeline
-from rag.articles import read_article
-from rag.embedding import UseEmbedding
-from rag.folders import find_files
-from rag.text import identify
+from rag.encoders.embedding import UseEmbedding
+from rag.ingesting.folders import find_files
+from rag.language.text import identify
+from rag.reading.articles import read_article
 
 ROOT = Path(__file__).parent.parent
 

@@ -26,7 +26,8 @@ from search import SET
 from timing import told
 
 from eval.dataset import load_questions
-from rag.assembly import STORE_FILE, run_ingest
+from rag.assembly.folder import STORE_FILE
+from rag.assembly.ingest import run_ingest
 from rag.settings import load_settings
 
 CLIENTS = 200

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rag.changes import encode
+from rag.storage.changes import encode
 
 NOISE = 0.03  # on each number of a vector of length one
 _VECTORS = {"vector": (np.float32, 512), "units": (np.float16, 512), "refined": (np.float16, 384)}

@@ -34,18 +34,20 @@ from timing import milliseconds
 
 from eval.dataset import load_questions
 from eval.rivals import PlainPipeline
-from rag.articles import read_article
-from rag.assembly import STORE_FILE, open_assistant, open_embedder, open_encoder
+from rag.assembly.encoders import open_embedder, open_encoder
+from rag.assembly.folder import STORE_FILE
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
-from rag.chroma import EmbeddedHome
-from rag.dense import DenseIndex
-from rag.embedding import Embedder, FineEncoder, Matrix, embed_question
-from rag.folders import find_files
-from rag.ingestion import stamp_of
-from rag.refinement import METHOD
+from rag.encoders.embedding import Embedder, FineEncoder, Matrix, embed_question
+from rag.ingesting.folders import find_files
+from rag.ingesting.ingestion import stamp_of
+from rag.language.text import for_embedding, identify
+from rag.reading.articles import read_article
+from rag.search.chroma import EmbeddedHome
+from rag.search.dense import DenseIndex
+from rag.search.refinement import METHOD
 from rag.settings import load_settings
-from rag.store import Store
-from rag.text import for_embedding, identify
+from rag.storage.store import Store
 from rag.types import Lang
 
 ROOT = Path(__file__).parent.parent
@@ -122,7 +124,7 @@ def _derived(folder: Path, count: int, bench: Bench) -> Figures:
 
 
 def _home(folder: Path, embedder: Embedder) -> EmbeddedHome:
-    from rag.assembly import _home as home  # noqa: PLC0415  the same place as the product's
+    from rag.assembly.base import chroma_home as home  # noqa: PLC0415  the same place as the product's
 
     found = home(load_settings(data_dir=folder), embedder)
     assert isinstance(found, EmbeddedHome)

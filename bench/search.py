@@ -17,7 +17,9 @@ from many import multiply
 from timing import milliseconds, told
 
 from eval.dataset import load_questions
-from rag.assembly import STORE_FILE, open_assistant, run_ingest
+from rag.assembly.folder import STORE_FILE
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
 from rag.settings import load_settings
 

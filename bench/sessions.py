@@ -25,8 +25,8 @@ import httpx2
 from product import ROOT, serving
 from timing import told
 
-from rag.articles import read_article
-from rag.folders import find_files
+from rag.ingesting.folders import find_files
+from rag.reading.articles import read_article
 from rag.types import LANGS
 
 SESSIONS = 50

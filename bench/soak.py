@@ -28,7 +28,7 @@ from search import SET
 from timing import told
 
 from eval.dataset import load_questions
-from rag.articles import article_id
+from rag.reading.articles import article_id
 
 MINUTES, ASKERS = 30.0, 20
 BETWEEN = 1.0  # seconds between two changes of the folder

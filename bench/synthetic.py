@@ -15,15 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.articles import read_article
-from rag.chunking import Chunk
-from rag.embedding import Embedder, FineEncoder, Matrix, embed_texts, unit
-from rag.folders import find_files
-from rag.sentences import sentences
-from rag.store import Store
-from rag.truth import EmbeddedChunk, Refined
+from rag.encoders.embedding import Embedder, FineEncoder, Matrix, embed_texts, unit
+from rag.ingesting.folders import find_files
+from rag.language.sentences import sentences
+from rag.reading.articles import read_article
+from rag.reading.chunking import Chunk
+from rag.reading.units import is_whole, units_of
+from rag.storage.store import Store
+from rag.storage.truth import EmbeddedChunk, Refined
 from rag.types import LANGS, Article, Block, Lang, Passage, Section, Span
-from rag.units import is_whole, units_of
 
 SENTENCES = 400  # of each language that are really encoded
 OF_ARTICLE = 10  # passages

@@ -20,13 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.articles import read_articles
-from rag.chunking import chunk
-from rag.database import Database
-from rag.postgres import PostgresStore
-from rag.store import Store
-from rag.text import content_tokens, identify
-from rag.truth import EmbeddedChunk, Truth
+from rag.language.text import content_tokens, identify
+from rag.reading.articles import read_articles
+from rag.reading.chunking import chunk
+from rag.storage.database import Database
+from rag.storage.postgres import PostgresStore
+from rag.storage.store import Store
+from rag.storage.truth import EmbeddedChunk, Truth
 from rag.types import Article, Unreadable
 
 SIZE, UNITS = 512, 12  # numbers of a vector, vectors of a passage's sentences and clauses

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from eval import claims, followups
-from rag.assembly import open_embedder, open_encoder
+from rag.assembly.encoders import open_embedder, open_encoder
 from rag.settings import load_settings
 from rag.support.judge import SupportJudge
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.settings import Settings
 from rag.web.api import create_api
 

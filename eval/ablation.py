@@ -10,13 +10,13 @@ import uuid
 from dataclasses import dataclass
 
 from rag.answering.extractive import ExtractiveAnswerer, confidence, rank
-from rag.embedding import Embedder, FineEncoder
+from rag.encoders.embedding import Embedder, FineEncoder
 from rag.engine import CitedQueryEngine
-from rag.flat import FlatIndex
 from rag.nodes import Question, passage_of
-from rag.ranking import RANKING
-from rag.retrieval import HybridRetriever, Scoring
-from rag.store import Store
+from rag.search.flat import FlatIndex
+from rag.search.ranking import RANKING
+from rag.search.retrieval import HybridRetriever, Scoring
+from rag.storage.store import Store
 from rag.types import Answer, Filters, Lang, Sentence
 
 PARTS = {

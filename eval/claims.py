@@ -19,7 +19,7 @@ from rich.text import Text
 
 from eval.dataset import DatasetError
 from eval.tables import console_for
-from rag.assembly import open_embedder, open_encoder
+from rag.assembly.encoders import open_embedder, open_encoder
 from rag.citations import Gate
 from rag.settings import load_settings
 from rag.support.judge import SupportJudge

@@ -27,7 +27,8 @@ from eval.results import load_run, write_run
 from eval.runner import Run, run
 from eval.scorers import LOWER_IS_BETTER
 from eval.tables import console_for, print_report
-from rag.assembly import FEEDBACK_FILE, open_feedback
+from rag.assembly.base import open_feedback
+from rag.assembly.folder import FEEDBACK_FILE
 from rag.settings import Settings, load_settings
 from rag.types import Article
 

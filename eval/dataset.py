@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from rag.articles import read_articles as read_file
-from rag.errors import ArticleError, RagError
 from rag.folders import find_files
+
+from rag.errors import ArticleError, RagError
 from rag.types import LANGS, Article, Lang
 
 OWN_QA = "own_qa"

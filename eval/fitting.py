@@ -21,7 +21,7 @@ from rich.console import Console
 
 from eval.claims import LabelledClaim, load_claims
 from eval.progress import progress_bar
-from rag.assembly import open_embedder, open_encoder
+from rag.assembly.encoders import open_embedder, open_encoder
 from rag.settings import load_settings
 from rag.support.certainty import FEATURES, FOR, WEIGHTS, score
 from rag.support.judge import SupportJudge

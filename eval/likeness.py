@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from eval.metrics import similarity
-from rag.embedding import Embedder, Matrix, embed_texts
-from rag.text import for_embedding
+from rag.encoders.embedding import Embedder, Matrix, embed_texts
+from rag.language.text import for_embedding
 
 
 class Likeness:

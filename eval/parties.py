@@ -18,10 +18,13 @@ from eval.likeness import Likeness
 from eval.plan import Plan
 from eval.rivals import DenseOnly, LexicalOnly, PlainPipeline, Rival
 from eval.scorers import ArticleText, Tools
-from rag.assembly import STORE_FILE, open_assistant, open_embedder, open_encoder, run_ingest
+from rag.assembly.encoders import open_embedder, open_encoder
+from rag.assembly.folder import STORE_FILE
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
 from rag.settings import Settings
-from rag.store import Store
+from rag.storage.store import Store
 from rag.types import AnswererName, Article
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.prompt import Prompt
 
 from eval.dataset import DatasetError, parse_case
-from rag.feedback import Rated
+from rag.storage.feedback import Rated
 
 KIND = "feedback"
 

@@ -22,9 +22,9 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.schema import BaseNode, MetadataMode
 
-from rag.embedding import Embedder, embed_question
-from rag.store import Store
-from rag.text import content_tokens, for_embedding, tokens
+from rag.encoders.embedding import Embedder, embed_question
+from rag.language.text import content_tokens, for_embedding, tokens
+from rag.storage.store import Store
 from rag.types import Answer, Article, Lang, Passage, Sentence
 
 TOP_K = 8  # as many passages as the assistant is asked for

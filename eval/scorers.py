@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from eval import metrics
 from eval.dataset import Case
 from rag.citations import ENOUGH_SUPPORT, support
-from rag.sentences import sentences
-from rag.text import identify, plain
+from rag.language.sentences import sentences
+from rag.language.text import identify, plain
 from rag.types import Answer, Citation, Lang, Passage
 
 ArticleText = Callable[[str], str | None]  # an article's id to its whole text, None when there is no such article

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from rag import backup_command, keys_command, terminal
+from rag.commands import backup as backup_command
+from rag.commands import keys as keys_command
+from rag.commands import terminal
 from rag.errors import RagError
 
 COMMANDS = (

@@ -11,18 +11,19 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from rag.answering.extractive import worth_reading
-from rag.articles import offered_questions
+from rag.answering.suggesting import suggestions
 from rag.conversation.rewriting import HeuristicRewriter, Message, Rewriter, language
-from rag.dense import DenseIndex
 from rag.engine import CitedQueryEngine, refuse
 from rag.errors import FeedbackError, LibraryError, QuestionError
-from rag.feedback import FeedbackStore, Rating, Verdict
-from rag.ingestion import Step
-from rag.library import Added, Library
+from rag.ingesting.ingestion import Step
+from rag.ingesting.library import Added, Library
+from rag.language.text import identify
+from rag.maintenance.upkeep import INDEXING, NOT_INDEXED, Upkeep, look_at
 from rag.nodes import Question, passage_of
-from rag.suggesting import suggestions
-from rag.text import identify
-from rag.truth import Truth
+from rag.reading.articles import offered_questions
+from rag.search.dense import DenseIndex
+from rag.storage.feedback import FeedbackStore, Rating, Verdict
+from rag.storage.truth import Truth
 from rag.types import (
     Answer,
     AnswererName,
@@ -40,7 +41,6 @@ from rag.types import (
     Usage,
     Written,
 )
-from rag.upkeep import INDEXING, NOT_INDEXED, Upkeep, look_at
 
 if TYPE_CHECKING:  # it takes most of a second to import, which who has no model should not wait for
     from rag.answering.plain import PlainWriter

@@ -16,12 +16,12 @@ from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from rag.answering import Answerer
-from rag.answering.prompts import MENTIONS_PASSAGES, note, refusal
+from rag.chat.prompts import MENTIONS_PASSAGES, note, refusal
 from rag.citations import Gate, Judge, Sources, with_markers
-from rag.disagreement import find_disagreements
 from rag.errors import CancelledReplyError, ChatModelError
+from rag.language.disagreement import find_disagreements
+from rag.language.text import content_tokens, identify
 from rag.nodes import Question, passage_of
-from rag.text import content_tokens, identify
 from rag.types import (
     Answer,
     Claim,

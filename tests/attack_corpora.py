@@ -10,7 +10,7 @@ from attack_cases import Case
 from rag_redteam.fuzz import sample_injection_payloads
 from rag_redteam.probes.prompt_injection import BENIGN_DOCS, INJECTION_TEMPLATES, PROBE_QUERY
 
-from rag.text import identify
+from rag.language.text import identify
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from attack_cases import KEY, Case
 from conftest import settings_for
 from model_server import Request, ScriptedServer, prompt_of, scripted_server
 
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
 
 _SEEN = 2000  # characters of a reply's parts; models have an end, too

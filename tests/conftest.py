@@ -13,9 +13,10 @@ import pytest
 from filelock import FileLock
 from llama_index.core.bridge.pydantic import PrivateAttr
 
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
-from rag.embedding import Embedder
+from rag.encoders.embedding import Embedder
 from rag.settings import Settings
 
 ROOT = Path(__file__).parent.parent

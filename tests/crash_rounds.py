@@ -29,16 +29,20 @@ from typing import Any
 
 import numpy as np
 
-from rag import assembly, store
-from rag.assembly import STORE_FILE, open_assistant, open_beside, run_ingest, verify_index
-from rag.checking import Verification, check_truth, reading
-from rag.embedding import Embedder
-from rag.ingestion import stamp_of
-from rag.prints import print_of
+from rag.assembly import encoders, ingest
+from rag.assembly.folder import STORE_FILE
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant, open_beside
+from rag.assembly.verify import verify_index
+from rag.encoders.embedding import Embedder
+from rag.ingesting.ingestion import stamp_of
+from rag.language.text import identify, tokens
+from rag.maintenance.checking import Verification, check_truth, reading
 from rag.settings import Settings
-from rag.sqlite import connect as sqlite_connect
-from rag.store import Store
-from rag.text import identify, tokens
+from rag.storage import store
+from rag.storage.prints import print_of
+from rag.storage.sqlite import connect as sqlite_connect
+from rag.storage.store import Store
 from rag.types import LANGS
 
 DIMENSION = 64
@@ -193,7 +197,7 @@ class World:
         def work(note: Callable[..., None]) -> None:
             counts = _tell_all(note, killing)
             if not chroma:
-                assembly._derive = lambda *a, **k: None
+                ingest._derive = lambda *a, **k: None
             note(started=True)
             begun = time.perf_counter()
             report = run_ingest(self.settings, [self.articles], rebuild=rebuild)
@@ -289,7 +293,7 @@ def question_of(name: str, version: int) -> str:
 
 def play(rounds: int, seed: str, home: Path, *, only: int | None = None) -> Tally:
     """Rounds until so many kills have landed, or those that lead to one of them, and it."""
-    assembly.open_embedder = lambda settings: EMBEDDER
+    encoders._embedded = lambda: EMBEDDER
     for lang in LANGS:  # loads what the children then find loaded
         identify(LANGUAGES[lang][0])
         print_of(LANGUAGES[lang][0], lang)

@@ -23,15 +23,18 @@ from unittest import mock
 
 from crash_rounds import EMBEDDER, question_of, text_of
 
-from rag import assembly
-from rag.assembly import FEEDBACK_FILE, STORE_FILE, open_assistant, run_ingest, verify_index
+from rag.assembly import encoders
+from rag.assembly.folder import FEEDBACK_FILE, INGEST_LOCK, STORE_FILE
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
+from rag.assembly.verify import verify_index
 from rag.assistant import Assistant
-from rag.checking import Verification, check_truth, reading
 from rag.errors import EmbeddingError, RagError
-from rag.ingestion import stamp_of
-from rag.locks import OwnerLock
+from rag.ingesting.ingestion import stamp_of
+from rag.maintenance.checking import Verification, check_truth, reading
 from rag.settings import Settings
-from rag.store import Store
+from rag.storage.locks import OwnerLock
+from rag.storage.store import Store
 
 NAMES = ("a0", "a1", "a2")  # an article in each language
 NOBODY = 65534
@@ -113,12 +116,12 @@ class Index:
 @contextmanager
 def fast_product() -> Iterator[None]:
     """The product with an embedder that costs nothing."""
-    real = assembly.open_embedder
-    assembly.open_embedder = lambda settings: EMBEDDER
+    real = encoders._embedded
+    encoders._embedded = lambda: EMBEDDER
     try:
         yield
     finally:
-        assembly.open_embedder = real
+        encoders._embedded = real
 
 
 def wait_for(condition: Callable[[], object]) -> None:
@@ -353,7 +356,7 @@ def damaged_while_serving(index: Index) -> str:
 @fault("the file of ratings is damaged")
 def damaged_ratings(index: Index) -> str:
     (index.data / FEEDBACK_FILE).write_bytes(b"no database " * 4096)
-    with _logged("rag.feedback") as lines, index.served() as opened:
+    with _logged("rag.storage.feedback") as lines, index.served() as opened:
         assert index.answers(opened)
         opened.rate(opened.ask(question_of("a0", 1)).id, "up")
     assert next(index.data.glob(f"{FEEDBACK_FILE}.damaged-1")).read_bytes().startswith(b"no database")
@@ -502,7 +505,7 @@ def embedder_fails(index: Index) -> str:
 
 @fault("two ingests at once")
 def two_ingests(index: Index) -> str:
-    lock = OwnerLock(index.data / assembly.INGEST_LOCK)
+    lock = OwnerLock(index.data / INGEST_LOCK)
     lock.acquire("test")
     try:
         seen = index.refused(index.ingest)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from web_fakes import HandMadeAssistant
 
 from rag.assistant import Assistant
-from rag.feedback import FeedbackStore
+from rag.storage.feedback import FeedbackStore
 from rag.web.api import create_api
 from rag.web.chat import build_chat, end_streams, mount
 

@@ -22,9 +22,9 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 from web_fakes import HandMadeAssistant, make_answer
 
-from rag.feedback import FeedbackStore
+from rag.ingesting.library import Added
 from rag.keys import KeyFile, Keyring
-from rag.library import Added
+from rag.storage.feedback import FeedbackStore
 from rag.types import Found, Update
 from rag.web.api import create_api
 from rag.web.deadline import Deadline

@@ -12,10 +12,10 @@ from conftest import SAMPLES, shared_folder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.articles import MAX_BYTES, article_id, parse_article, read_article
-from rag.decoding import decode
 from rag.errors import ArticleError
-from rag.folders import find_files
+from rag.ingesting.folders import find_files
+from rag.reading.articles import MAX_BYTES, article_id, parse_article, read_article
+from rag.reading.decoding import decode
 from rag.types import Article, Lang, Section, Span
 
 ZH = (

@@ -14,10 +14,11 @@ from conftest import settings_for
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from rag import assembly
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly import serving
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
-from rag.locks import OwnerLock
+from rag.storage.locks import OwnerLock
 from rag.web.api import create_api
 
 CAT = "# Von Katzen\n\nDie Katze fraß am Montag drei Mäuse im Garten.\n"
@@ -197,7 +198,7 @@ def test_an_article_from_another_folder_is_not_removed(
 def test_while_an_ingest_is_under_way_nothing_changes(
     client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assembly, "PATIENCE", 0.05)
+    monkeypatch.setattr(serving, "PATIENCE", 0.05)
     lock = OwnerLock(tmp_path / "data" / "ingest.lock")
     lock.acquire("ingest")
     for response in (upload(client, ("a.md", CAT.encode())), client.delete("/api/articles/x")):

@@ -18,10 +18,11 @@ from page_fixtures import serve
 from playwright.sync_api import Browser, FilePayload, Page, expect
 from web_fakes import SUMMARY, HandMadeAssistant
 
-from rag import assembly
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly import serving
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
-from rag.locks import OwnerLock
+from rag.storage.locks import OwnerLock
 from rag.types import ArticleSummary
 from rag.web.api import create_api
 from rag.web.chat import build_chat, mount
@@ -422,7 +423,7 @@ def test_hostile_words_of_an_article_load_nothing_and_lead_nowhere(open_tab: Ope
 def test_while_an_ingest_is_under_way_the_page_says_so(
     open_tab: OpenTab, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assembly, "PATIENCE", 0.05)
+    monkeypatch.setattr(serving, "PATIENCE", 0.05)
     page = open_tab(locale="de-DE")
     lock = OwnerLock(home / "data" / "ingest.lock")
     lock.acquire("ingest")

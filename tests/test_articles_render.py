@@ -9,11 +9,11 @@ from typing import get_args
 
 import pytest
 
-from rag.articles import offered_questions, parse_article
-from rag.chunking import chunk
-from rag.library import Added
+from rag.ingesting.library import Added
+from rag.ingesting.uploads import REASONS, Reason
+from rag.reading.articles import offered_questions, parse_article
+from rag.reading.chunking import chunk
 from rag.types import LANGS, ArticleSummary, ArticleView, Lang, ParseWarning, WarningCode
-from rag.uploads import REASONS, Reason
 from rag.web.library_list import Wanted, arrange, outlets_of, tags_of
 from rag.web.library_render import (
     LISTED,

@@ -13,8 +13,8 @@ import pytest
 from web_fakes import HandMadeAssistant
 
 from rag.errors import ForeignArticleError, LibraryError, LockedError, RagError
-from rag.ingestion import Step
-from rag.library import Added
+from rag.ingesting.ingestion import Step
+from rag.ingesting.library import Added
 from rag.types import ArticleSummary
 from rag.web.gradio_setup import gr
 from rag.web.library_list import ANY

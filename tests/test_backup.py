@@ -17,12 +17,13 @@ from conftest import settings_for
 from test_migrations import INDEXES, made
 
 from rag.__main__ import main
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
-from rag.backup import check
 from rag.errors import BackupError
+from rag.maintenance.backup import check
 from rag.settings import Settings
-from rag.store import Store
+from rag.storage.store import Store
 
 QUESTIONS = ("How long is the longest quay?", "Wann wurde der Turm gebaut?", "这座桥有多长？")
 
@@ -100,7 +101,7 @@ def test_what_is_restored_elsewhere_answers_alike_with_all_that_was_kept(
 def test_a_backup_made_while_others_write_and_read_holds_whole_articles(
     served: Assistant, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rag.backup._PAGES", 1)  # as many steps as can be, for somebody to write in between
+    monkeypatch.setattr("rag.maintenance.backup._PAGES", 1)  # as many steps as can be, for somebody to write in between
     stop, failed, written = threading.Event(), [], threading.Event()
 
     def work(do: Callable[[], object]) -> None:

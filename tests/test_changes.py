@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rag import changes, flat, truth
-from rag.articles import parse_article
-from rag.changes import Mark
-from rag.chroma import EmbeddedHome
-from rag.chunking import chunk
-from rag.dense import DenseIndex
-from rag.embedding import Matrix, unit
-from rag.flat import FlatIndex
-from rag.store import Store
-from rag.truth import EmbeddedChunk, Refined
+from rag.encoders.embedding import Matrix, unit
+from rag.reading.articles import parse_article
+from rag.reading.chunking import chunk
+from rag.search import flat
+from rag.search.chroma import EmbeddedHome
+from rag.search.dense import DenseIndex
+from rag.search.flat import FlatIndex
+from rag.storage import changes, truth
+from rag.storage.changes import Mark
+from rag.storage.store import Store
+from rag.storage.truth import EmbeddedChunk, Refined
 from rag.types import Filters, Lang
 
 SIZE = 256

@@ -13,9 +13,10 @@ from crash_rounds import text_of
 from fault_cases import Index, fast_product, wait_for
 
 import ingest
-from rag.assembly import run_ingest, verify_index
-from rag.checking import Verification
-from rag.store import Store
+from rag.assembly.ingest import run_ingest
+from rag.assembly.verify import verify_index
+from rag.maintenance.checking import Verification
+from rag.storage.store import Store
 
 
 @pytest.fixture(autouse=True)

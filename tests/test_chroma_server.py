@@ -12,15 +12,16 @@ import pytest
 from conftest import SubjectEmbedder, settings_for
 from servers import TOKEN, ChromaServer, until
 
-from rag import dense
-from rag.assembly import open_assistant, run_ingest
-from rag.chroma import ServerHome
-from rag.dense import DenseIndex
-from rag.embedding import embed_question
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
+from rag.encoders.embedding import embed_question
 from rag.errors import DenseIndexError
-from rag.flat import FlatIndex
-from rag.ingestion import Ingestor
-from rag.store import Store
+from rag.ingesting.ingestion import Ingestor
+from rag.search import dense
+from rag.search.chroma import ServerHome
+from rag.search.dense import DenseIndex
+from rag.search.flat import FlatIndex
+from rag.storage.store import Store
 
 pytest_plugins = ["servers"]
 

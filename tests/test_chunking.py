@@ -9,11 +9,11 @@ from conftest import SAMPLES, shared_folder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.articles import parse_article, read_article
-from rag.chunking import MERGE_BELOW, SPLIT_ABOVE, Chunk, chunk
 from rag.errors import ArticleError
-from rag.folders import find_files
-from rag.sentences import MAX_SENTENCE, ends_complete
+from rag.ingesting.folders import find_files
+from rag.language.sentences import MAX_SENTENCE, ends_complete
+from rag.reading.articles import parse_article, read_article
+from rag.reading.chunking import MERGE_BELOW, SPLIT_ABOVE, Chunk, chunk
 from rag.types import LANGS, Article, Lang
 
 SENTENCE: dict[Lang, str] = {

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 from conftest import ROOT, SAMPLES, settings_for
 
-from rag.assembly import open_assistant, run_ingest
-from rag.store import Store
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
+from rag.storage.store import Store
 
 KILLS = 4  # of whole programs; crash_rounds.py kills many more, of processes that start at once
 ROUNDS = 200
@@ -102,7 +103,7 @@ def test_a_server_that_was_killed_leaves_an_index_that_opens(tmp_path: Path, art
     run_ingest(settings_for(tmp_path), [articles])
     script = (
         "import sys, time; from pathlib import Path; from rag.settings import Settings;"
-        "from rag.assembly import open_assistant;"
+        "from rag.assembly.serving import open_assistant;"
         "a = open_assistant(Settings(_env_file=None, data_dir=Path(sys.argv[1])));"
         "print(a.ask('Wie lang ist der Gotthard-Basistunnel?').answered, flush=True); time.sleep(60)"
     )
@@ -148,7 +149,7 @@ def test_two_hundred_kills_lose_nothing_and_no_reader_meets_an_error() -> None:
 
 # An article in two transactions, and one that is not removed: what the rounds are there to find.
 BROKEN = """
-from rag.store import Store
+from rag.storage.store import Store
 put, forget = Store.put, Store.forget
 def half(self, article, path, root, digest, chunks):
     put(self, article, path, root, digest, chunks[:1])

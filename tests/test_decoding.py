@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rag.decoding import decode
 from rag.errors import ArticleError
+from rag.reading.decoding import decode
 
 ZH = "总部位于旧金山的初创公司在最新一轮融资中成功筹集了十亿美元。"
 TRADITIONAL = "總部位於舊金山的初創公司在最新一輪融資中成功籌集了十億美元。"

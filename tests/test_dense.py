@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 from conftest import SubjectEmbedder
 
-from rag.chroma import EmbeddedHome, ServerHome
-from rag.dense import DenseIndex
-from rag.embedding import embed_question
+from rag.encoders.embedding import embed_question
 from rag.errors import DenseIndexError, LockedError
-from rag.flat import FlatIndex
-from rag.ingestion import Ingestor
-from rag.locks import OwnerLock
-from rag.store import Store
+from rag.ingesting.ingestion import Ingestor
+from rag.search.chroma import EmbeddedHome, ServerHome
+from rag.search.dense import DenseIndex
+from rag.search.flat import FlatIndex
+from rag.storage.locks import OwnerLock
+from rag.storage.store import Store
 from rag.types import Filters
 
 TEXTS = {

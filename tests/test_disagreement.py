@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from conftest import settings_for
 
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
-from rag.disagreement import conflict
+from rag.language.disagreement import conflict
 from rag.types import Lang
 
 

@@ -18,7 +18,8 @@ from conftest import SAMPLES, settings_for
 from record import EXAMPLES, PAGE, STREAM, record
 
 from rag.__main__ import main
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.web.api import create_api
 
 TEXT = PAGE.read_text(encoding="utf-8")

@@ -13,10 +13,11 @@ from conftest import SubjectEmbedder, settings_for
 from web_fakes import QUOTE, SUMMARY, make_answer, make_citation
 
 from ingest import main as ingest
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
-from rag.ingestion import Ingestor
-from rag.store import Store
+from rag.ingesting.ingestion import Ingestor
+from rag.storage.store import Store
 from rag.types import LANGS, Also, Answer, Citation, Filters, Lang
 from rag.web.entries import Entry, read_entries, to_json
 from rag.web.export_copy import answer_as_html, answer_as_text

@@ -16,10 +16,10 @@ from conftest import settings_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.assembly import _fine, open_encoder
-from rag.e5 import E5Encoder, centring, find_weights
-from rag.e5.encoder import MEANS
-from rag.embedding import Matrix
+from rag.assembly.encoders import _fine, open_encoder
+from rag.encoders.e5 import E5Encoder, centring, find_weights
+from rag.encoders.e5.encoder import MEANS
+from rag.encoders.embedding import Matrix
 from rag.types import LANGS, Lang
 
 # Questions and passages on the same subjects, side by side in all languages.
@@ -367,7 +367,7 @@ def test_with_another_version_of_the_weights_the_product_starts_without_them(
 ) -> None:
     other = tmp_path / "e5-small-q4.bin"
     other.write_bytes(b"GGUF" + bytes(1000))
-    monkeypatch.setattr("rag.assembly.find_weights", lambda: other)
+    monkeypatch.setattr("rag.assembly.encoders.find_weights", lambda: other)
     _fine.cache_clear()
     try:
         with caplog.at_level(logging.WARNING):

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rag.embedding import UseEmbedding, embed_question, embed_texts
+from rag.encoders.embedding import UseEmbedding, embed_question, embed_texts
+from rag.encoders.remote import OpenAIEmbedding
 from rag.errors import EmbeddingError, SettingsError
-from rag.remote_embedding import OpenAIEmbedding
 
 Answer = Callable[[dict[str, Any]], tuple[int, object]]
 

@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 from conftest import SAMPLES, settings_for
 
-from rag.articles import read_article
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
 from rag.citations import support
 from rag.errors import LockedError
-from rag.folders import find_files
-from rag.sentences import ends_complete
-from rag.text import identify, plain
+from rag.ingesting.folders import find_files
+from rag.language.sentences import ends_complete
+from rag.language.text import identify, plain
+from rag.reading.articles import read_article
 from rag.types import Answer, Lang
 
 FT = "https://ft.com/content/cf4918c5-071c-42dc-b053-d45f2e1809e1"

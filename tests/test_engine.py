@@ -8,7 +8,7 @@ import pytest
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-from rag.embedding import UseEmbedding
+from rag.encoders.embedding import UseEmbedding
 from rag.engine import CitedQueryEngine
 from rag.nodes import Question, passage_of, to_node
 from rag.support.judge import SupportJudge

@@ -16,7 +16,7 @@ from test_web_render import HOSTILE, Tags
 from web_fakes import HandMadeAssistant, make_answer, make_citation, make_passage, make_refusal
 
 from rag.errors import LockedError
-from rag.feedback import FeedbackStore
+from rag.storage.feedback import FeedbackStore
 from rag.types import LANGS, Answer, ArticleSummary, Disagreement, Dropped, Filters, Lang, Sentence, Usage
 from rag.web.chat_tab import build_chat_tab, connect_chat
 from rag.web.conversation import Conversation

@@ -11,8 +11,8 @@ from conftest import SubjectEmbedder
 from eval.__main__ import main
 from eval.ablation import Ablation, ablations
 from eval.results import load_run
-from rag.ingestion import Ingestor
-from rag.store import Store
+from rag.ingesting.ingestion import Ingestor
+from rag.storage.store import Store
 
 TEXTS = {
     "right": "The cat Mimi is called Mimi. Mimi is a dollar.\n",

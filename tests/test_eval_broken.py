@@ -23,10 +23,11 @@ from eval.progress import progress_bar
 from eval.runner import evaluate
 from eval.scorers import LOWER_IS_BETTER, Tools
 from eval.summary import MEASURES, Summary, summarise
-from rag.assembly import open_assistant, open_embedder
+from rag.assembly.encoders import open_embedder
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
 from rag.engine import refuse
-from rag.sentences import sentences
+from rag.language.sentences import sentences
 from rag.types import LANGS, Answer, AnswererName, Citation, Filters, Lang, Passage, Sentence, Turn
 
 Break = Callable[[Answer], Answer]

@@ -16,9 +16,9 @@ from eval.importers import writing
 from eval.importers.beir import import_beir
 from eval.importers.squad import import_squad
 from eval.importers.writing import Imported, file_name
-from rag.articles import read_article
-from rag.chunking import chunk
-from rag.folders import find_files
+from rag.ingesting.folders import find_files
+from rag.reading.articles import read_article
+from rag.reading.chunking import chunk
 from rag.types import Article, Lang
 
 DATA = Path(__file__).parent / "data"

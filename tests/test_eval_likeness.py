@@ -6,7 +6,7 @@ import pytest
 from conftest import SubjectEmbedder
 
 from eval.likeness import Likeness
-from rag.embedding import UseEmbedding
+from rag.encoders.embedding import UseEmbedding
 
 
 @pytest.fixture(scope="module")

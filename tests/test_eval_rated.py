@@ -14,7 +14,8 @@ from rich.console import Console
 from eval import rated
 from eval.__main__ import main
 from eval.dataset import DatasetError, choose_cases, load_questions, parse_case
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
 
 LINK = "https://news.example/tamm"

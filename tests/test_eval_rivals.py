@@ -15,9 +15,11 @@ from eval.dataset import Case
 from eval.rivals import DenseOnly, LexicalOnly, PlainPipeline, without_qa
 from eval.runner import ask_rival
 from eval.scorers import Tools
-from rag.articles import read_article
-from rag.assembly import STORE_FILE, open_embedder, run_ingest
-from rag.store import Store
+from rag.assembly.encoders import open_embedder
+from rag.assembly.folder import STORE_FILE
+from rag.assembly.ingest import run_ingest
+from rag.reading.articles import read_article
+from rag.storage.store import Store
 from rag.types import Article, Lang
 
 

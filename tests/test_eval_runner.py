@@ -36,7 +36,7 @@ from eval.runner import Run, evaluate, run
 from eval.scorers import JUDGE, LOWER_IS_BETTER, Tools
 from eval.summary import MEASURES, Summary, summarise
 from rag.errors import QuestionError
-from rag.ingestion import Step
+from rag.ingesting.ingestion import Step
 from rag.settings import Settings, load_settings
 from rag.types import Answer, AnswererName, Usage
 

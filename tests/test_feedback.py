@@ -16,9 +16,10 @@ import pytest
 from conftest import settings_for
 from web_fakes import make_answer, make_refusal
 
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.errors import FeedbackError, UnknownAnswerError
-from rag.feedback import FeedbackStore, Kept, Rating
+from rag.storage.feedback import FeedbackStore, Kept, Rating
 from rag.types import Answer, Usage
 
 SETTINGS = {"embed_model": "subjects", "version": "0.1.0"}
@@ -266,7 +267,7 @@ def test_a_file_that_cannot_be_used_costs_one_warning_and_ratings_say_so(
 def test_a_file_that_another_program_holds_stops_no_answer(
     path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rag.feedback.PATIENCE", 0.01)
+    monkeypatch.setattr("rag.storage.feedback.PATIENCE", 0.01)
     store = FeedbackStore(path)
     record(store, "a1")
     holder = sqlite3.connect(path, isolation_level=None)

@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pdf_maker import pdf
 
-from rag.articles import MAX_BYTES, parse_file, read_article, read_articles
-from rag.chunking import chunk
 from rag.errors import ArticleError
-from rag.formats import INDEXED, SUFFIXES
-from rag.formats import pdf as pdf_format
-from rag.ingestion import Ingestor
-from rag.store import Store
+from rag.ingesting.ingestion import Ingestor
+from rag.reading.articles import MAX_BYTES, parse_file, read_article, read_articles
+from rag.reading.chunking import chunk
+from rag.reading.formats import INDEXED, SUFFIXES
+from rag.reading.formats import pdf as pdf_format
+from rag.storage.store import Store
 from rag.types import LANGS, Article, Lang, Unreadable
 from rag.web.strings import TEXTS
 

@@ -11,10 +11,10 @@ import pytest
 from conftest import SubjectEmbedder
 
 import ingest
-from rag.embedding import Embedder
+from rag.encoders.embedding import Embedder
 from rag.errors import ArticleError, EmbeddingError
-from rag.ingestion import Ingestor
-from rag.store import Store
+from rag.ingesting.ingestion import Ingestor
+from rag.storage.store import Store
 
 CATS = "A cat sleeps all day long.\n\nIt wakes up for food.\n"
 DOGS = "Ein Hund bellt laut im Garten.\n"

@@ -4,64 +4,25 @@ from __future__ import annotations
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
 from conftest import ROOT
 
-# Row by row; modules of a row do not import each other.
+# Row by row; rooms (packages, or modules that stand alone) of a row do not import each other.
 ROWS = [
-    {"rag.types", "rag.errors"},
-    {"rag.quantity_words", "rag.keys", "rag.audit", "rag.logs", "rag.locks", "rag.sql", "rag.sqlite"},
-    {"rag.settings", "rag.text", "rag.nodes", "rag.quantities", "rag.periods", "rag.answering.prompts"},
-    {"rag.sentences", "rag.disagreement", "rag.decoding"},
-    {"rag.metadata", "rag.links", "rag.qa", "rag.embedding", "rag.answering", "rag.conversation", "rag.chat"},
-    {"rag.markup", "rag.chunking", "rag.units", "rag.e5", "rag.formats", "rag.prints", "rag.changes"},
-    {"rag.support", "rag.stories", "rag.truth"},
-    {"rag.citations", "rag.sections", "rag.rows", "rag.database", "rag.postgres_tables"},
-    {"rag.articles"},
-    {"rag.folders", "rag.migrations"},
-    {
-        "rag.store",
-        "rag.postgres",
-        "rag.feedback",
-        "rag.remote_embedding",
-        "rag.chroma",
-        "rag.uploads",
-        "rag.backup",
-        "rag.answering.reply",
-    },
-    {
-        "rag.ownership",
-        "rag.shared_feedback",
-        "rag.flat",
-        "rag.privacy",
-        "rag.planning",
-        "rag.indexing",
-        "rag.watching",
-        "rag.upkeep",
-        "rag.copies",
-        "rag.restoring",
-    },
-    {"rag.dense", "rag.workers"},
-    {"rag.ingestion", "rag.retrieval", "rag.ranking", "rag.answering.extractive"},
-    {"rag.answering.llm", "rag.answering.plain"},
-    {"rag.refinement", "rag.library", "rag.checking"},
-    {"rag.checking_dense", "rag.repair"},
-    {"rag.engine", "rag.suggesting"},
+    {"rag.types", "rag.errors", "rag.audit", "rag.logs"},
+    {"rag.language", "rag.encoders", "rag.chat", "rag.nodes", "rag.keys"},
+    {"rag.settings", "rag.reading", "rag.support", "rag.conversation"},
+    {"rag.citations", "rag.storage", "rag.answering", "rag.privacy"},
+    {"rag.engine", "rag.ingesting"},
+    {"rag.search", "rag.maintenance"},
     {"rag.assistant"},
-    {"rag.assembly"},
-    {"rag.web"},
-    {"rag.keys_command", "rag.backup_command", "rag.terminal"},
+    {"rag.assembly", "rag.web"},
+    {"rag.commands"},
     {"rag.__main__", "ingest", "chat_app", "eval"},
 ]
-ROOMS = ("rag.web", "rag.e5", "rag.formats", "rag.chat", "rag.support", "rag.conversation")  # packages of one row
 WEB = {"fastapi", "starlette", "gradio", "uvicorn"}
-
-
-def sources() -> list[Path]:
-    packages = [path for folder in ("rag", "eval") for path in sorted((ROOT / folder).rglob("*.py"))]
-    return [*packages, ROOT / "ingest.py", ROOT / "chat_app.py"]
 
 
 def module_of(path: Path) -> str:
@@ -69,9 +30,15 @@ def module_of(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-def imports_of(path: Path) -> set[str]:
+def sources() -> dict[str, str]:
+    packages = [path for folder in ("rag", "eval") for path in sorted((ROOT / folder).rglob("*.py"))]
+    paths = [*packages, ROOT / "ingest.py", ROOT / "chat_app.py"]
+    return {module_of(path): path.read_text(encoding="utf-8") for path in paths}
+
+
+def imports_of(source: str) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -80,44 +47,48 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
+SOURCES = sources()
+IMPORTS = {module: imports_of(source) for module, source in SOURCES.items()}
+
+
+def room_of(module: str) -> str:
+    parts = module.split(".")
+    return ".".join(parts[:2]) if parts[0] == "rag" else parts[0]
+
+
 def row_of(module: str) -> int | None:
-    exact = next((i for i, row in enumerate(ROWS) if module in row), None)
-    if exact is not None:
-        return exact
-    room = next((name for name in ROOMS if module.startswith(f"{name}.")), None)
-    package = room or module.split(".", maxsplit=1)[0]
-    return next((i for i, row in enumerate(ROWS) if package in row), None)
+    return next((i for i, row in enumerate(ROWS) if room_of(module) in row), None)
 
 
-@pytest.mark.parametrize("path", sources(), ids=module_of)
-def test_imports_follow_the_arrows(path: Path) -> None:
-    module = module_of(path)
-    if module == "rag":
-        return
-    own = row_of(module)
-    assert own is not None, f"{module} has no place in the house; give it one in ROWS"
-    for imported in imports_of(path):
-        row = row_of(imported)
-        if row is None or imported.split(".")[0] not in ("rag", "eval", "ingest", "chat_app"):
-            continue
-        inside_own_package = ROWS[own] & {*ROOMS, "eval"} and row == own
-        assert row < own or inside_own_package or imported == module, (
-            f"{module} imports {imported}, which is not above it"
-        )
+def test_every_module_has_a_place_in_the_house() -> None:
+    assert [module for module in SOURCES if module != "rag" and row_of(module) is None] == []
 
 
-@pytest.mark.parametrize("path", sources(), ids=module_of)
-def test_only_the_web_room_knows_the_web(path: Path) -> None:
-    module = module_of(path)
-    if module.startswith(("rag.web", "chat_app")):
-        return
-    assert not {name.split(".")[0] for name in imports_of(path)} & WEB
+def test_imports_follow_the_arrows() -> None:
+    against = []
+    for module, imports in IMPORTS.items():
+        own = row_of(module)
+        for imported in imports:
+            row = row_of(imported)
+            if own is not None and row is not None and row >= own and room_of(imported) != room_of(module):
+                against.append(f"{module} imports {imported}, which is not above it")
+    assert against == []
 
 
-@pytest.mark.parametrize("path", sources(), ids=module_of)
-def test_only_the_settings_read_the_environment(path: Path) -> None:
-    if module_of(path) == "rag.settings":
-        return
-    text = re.sub(r'^os\.environ\["\w+"\] = .*$', "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert "os.environ" not in text
-    assert "getenv" not in text
+def test_nothing_goes_round_in_a_room() -> None:
+    graph = {module: (imports & IMPORTS.keys()) - {module} for module, imports in IMPORTS.items()}
+    assert set(TopologicalSorter(graph).static_order()) == IMPORTS.keys()
+
+
+def test_only_the_web_room_knows_the_web() -> None:
+    assert [
+        module
+        for module, imports in IMPORTS.items()
+        if {name.split(".")[0] for name in imports} & WEB and not module.startswith(("rag.web", "chat_app"))
+    ] == []
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    setting = re.compile(r'^os\.environ\["\w+"\] = .*$', flags=re.MULTILINE)
+    others = {module: setting.sub("", source) for module, source in SOURCES.items() if module != "rag.settings"}
+    assert [module for module, source in others.items() if "os.environ" in source or "getenv" in source] == []

@@ -15,16 +15,17 @@ import pytest
 from conftest import SubjectEmbedder, settings_for
 from pdf_maker import pdf
 
-from rag import assembly
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly import serving
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
 from rag.errors import EmbeddingError, ForeignArticleError, LibraryError, LockedError, UnknownArticleError
-from rag.ingestion import FileResult, Ingestor, IngestReport, Step
-from rag.library import Added, Ingest, Library
-from rag.locks import OwnerLock
-from rag.store import Store
+from rag.ingesting.ingestion import FileResult, Ingestor, IngestReport, Step
+from rag.ingesting.library import Added, Ingest, Library
+from rag.ingesting.uploads import UploadLimits, safe_name, unpack
+from rag.storage.locks import OwnerLock
+from rag.storage.store import Store
 from rag.types import ParseWarning
-from rag.uploads import UploadLimits, safe_name, unpack
 
 CAT = "# Von Katzen\n\nDie Katze fraß am Montag drei Mäuse im Garten.\n"
 DOG = "# Dogs\n\nThe dog slept in front of the house all day long.\n"
@@ -503,14 +504,14 @@ def test_who_adds_waits_for_an_ingest_under_way_but_not_for_ever(
 ) -> None:
     lock = OwnerLock(tmp_path / "data" / "ingest.lock")
     lock.acquire("ingest")
-    monkeypatch.setattr(assembly, "PATIENCE", 0.05)
+    monkeypatch.setattr(serving, "PATIENCE", 0.05)
     with pytest.raises(LockedError):
         product.add([("a.md", CAT.encode())])
     with pytest.raises(LockedError):
         product.remove("a")
     assert kept(folder) == []
 
-    monkeypatch.setattr(assembly, "PATIENCE", 60)
+    monkeypatch.setattr(serving, "PATIENCE", 60)
     results: list[Added] = []
     waiting = threading.Thread(target=lambda: results.extend(product.add([("a.md", CAT.encode())])))
     waiting.start()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.links import checked_url, find_source_lines
+from rag.reading.links import checked_url, find_source_lines
 
 
 def urls(text: str, start: int = 0) -> list[str]:

@@ -14,14 +14,16 @@ import pytest
 from conftest import ROOT, settings_for
 from servers import TOKEN, ChromaServer, Postgres, until
 
-from rag import dense
-from rag.assembly import INGEST_LOCK, OWNER_LOCK, open_assistant, run_ingest
+from rag.assembly.folder import INGEST_LOCK, OWNER_LOCK
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
-from rag.database import Database, DatabaseLock
 from rag.errors import DatabaseError, IndexMismatchError, LockedError
-from rag.ownership import GRACE, Ownership
-from rag.postgres import PostgresStore
+from rag.search import dense
+from rag.search.ownership import GRACE, Ownership
 from rag.settings import Settings, load_settings
+from rag.storage.database import Database, DatabaseLock
+from rag.storage.postgres import PostgresStore
 
 pytest_plugins = ["servers"]
 
@@ -30,7 +32,7 @@ DOGS = "Ein Hund bellt laut im Garten.\n"
 MOON = "月亮绕着地球转，已经很久很久了。\n"
 SERVE = """
 import sys
-from rag.assembly import open_assistant
+from rag.assembly.serving import open_assistant
 from rag.settings import load_settings
 opened = open_assistant(load_settings())
 print("open", flush=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rag.metadata import MAX_BLOCK, parse_date, parse_tags, read_front_matter
+from rag.reading.metadata import MAX_BLOCK, parse_date, parse_tags, read_front_matter
 from rag.types import ParseWarning
 
 INVALID = ParseWarning("front_matter_lines")

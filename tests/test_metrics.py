@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from test_migrations import made
 from web_fakes import HandMadeAssistant, make_answer, make_refusal
 
-from rag.assembly import open_assistant
+from rag.assembly.serving import open_assistant
 from rag.keys import Keyring
 from rag.types import Answer, Health, LastIngest, Usage
 from rag.web.api import create_api

@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 from conftest import settings_for
 
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.errors import IndexMismatchError, LockedError
-from rag.locks import OwnerLock
 from rag.settings import Settings
-from rag.store import Store
-from rag.truth import SCHEMA_VERSION
+from rag.storage.locks import OwnerLock
+from rag.storage.store import Store
+from rag.storage.truth import SCHEMA_VERSION
 from rag.types import Answer
 
 INDEXES = Path(__file__).parent / "data" / "indexes"

@@ -15,9 +15,10 @@ import pytest
 from conftest import settings_for
 from model_server import DONE, Given, Request, ScriptedServer, Streamed, prompt_of, refuse, said, scripted_server
 
-from rag.answering.prompts import NOTHING, note, system_prompt
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
+from rag.chat.prompts import NOTHING, note, system_prompt
 from rag.chat.tokens import count_tokens
 from rag.engine import MODEL_DECIDES_BELOW
 from rag.types import LANGS, Answer, Found, Lang, Said, Sent, Turn, Usage

@@ -56,8 +56,8 @@ from test_model_answers import (
 )
 from test_streaming import SOON, posted
 
-from rag.answering.prompts import note
 from rag.assistant import Assistant
+from rag.chat.prompts import note
 from rag.errors import CancelledReplyError
 from rag.types import LANGS, Answer, Found, Lang, NoteReason, Said, Usage
 from rag.web.api import create_api

@@ -11,7 +11,7 @@ from page_fixtures import LIMIT, OpenPage, ask
 from playwright.sync_api import Route, expect
 from web_fakes import HandMadeAssistant, write_run
 
-from rag.feedback import FeedbackStore
+from rag.storage.feedback import FeedbackStore
 from rag.types import Filters, Turn
 
 pytest_plugins = ["page_fixtures"]

@@ -8,7 +8,7 @@ from page_fixtures import OpenPage, ask
 from playwright.sync_api import Page, expect
 from web_fakes import HandMadeAssistant
 
-from rag.feedback import FeedbackStore
+from rag.storage.feedback import FeedbackStore
 from rag.types import Filters
 
 pytest_plugins = ["page_fixtures"]

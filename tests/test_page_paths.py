@@ -12,7 +12,7 @@ from page_fixtures import OpenPage, ask, serve
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from web_fakes import HandMadeAssistant
 
-from rag.feedback import FeedbackStore
+from rag.storage.feedback import FeedbackStore
 from rag.types import Turn
 
 pytest_plugins = ["page_fixtures"]

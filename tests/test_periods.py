@@ -9,11 +9,12 @@ import pytest
 from conftest import settings_for
 from llama_index.core.schema import NodeWithScore
 
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
+from rag.language.periods import period_of, wants_newest
 from rag.nodes import Question, to_node
-from rag.periods import period_of, wants_newest
-from rag.ranking import TimelyFirst
+from rag.search.ranking import TimelyFirst
 from rag.types import Lang, Passage
 
 TODAY = date(2024, 3, 15)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.qa import asks, complete_end, is_qa_heading, parse_pairs
-from rag.sentences import ends_complete
-from rag.text import plain
+from rag.language.sentences import ends_complete
+from rag.language.text import plain
+from rag.reading.qa import asks, complete_end, is_qa_heading, parse_pairs
 from rag.types import LANGS, Lang, QAPair, Span
 
 

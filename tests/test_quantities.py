@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.quantities import amounts, differ, quantities
+from rag.language.quantities import amounts, differ, quantities
 from rag.types import Lang
 
 

@@ -15,7 +15,8 @@ from fastapi.testclient import TestClient
 from model_server import Given, Reply, Request, prompt_of, refuse, scripted_server
 from web_fakes import HandMadeAssistant
 
-from rag.assembly import open_assistant, run_ingest
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.keys import KeyFile, Keyring
 from rag.logs import Format, Level, configure
 from rag.web.api import create_api

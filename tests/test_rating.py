@@ -10,7 +10,7 @@ import pytest
 from talk_fakes import Desk, reader
 from web_fakes import HandMadeAssistant
 
-from rag.feedback import FeedbackStore
+from rag.storage.feedback import FeedbackStore
 from rag.types import LANGS, Lang
 from rag.web.rating import Rater, RatingBar
 from rag.web.schemas import MAX_SAID_CHARS

@@ -16,18 +16,20 @@ import numpy as np
 import pytest
 from conftest import SubjectEmbedder, settings_for
 
-from rag import refinement
-from rag.assembly import _fine, open_assistant, run_ingest
+from rag.assembly.encoders import _fine
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
-from rag.embedding import FineEncoder, Matrix, unit
+from rag.encoders.embedding import FineEncoder, Matrix, unit
 from rag.errors import IndexMismatchError
-from rag.ingestion import Ingestor, IngestReport, Step
-from rag.locks import OwnerLock
-from rag.refinement import Refiner
-from rag.store import Store
-from rag.truth import StoredPassage
+from rag.ingesting.ingestion import Ingestor, IngestReport, Step
+from rag.reading.units import is_whole, units_of
+from rag.search import refinement
+from rag.search.refinement import Refiner
+from rag.storage.locks import OwnerLock
+from rag.storage.store import Store
+from rag.storage.truth import StoredPassage
 from rag.types import Lang
-from rag.units import is_whole, units_of
 
 TEXTS = {
     "cats": "A cat sleeps all day long. It wakes up at night, and then it hunts mice in the old barn.\n",

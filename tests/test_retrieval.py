@@ -9,13 +9,13 @@ import pytest
 from conftest import SubjectEmbedder
 from llama_index.core.schema import QueryBundle
 
-from rag.chroma import EmbeddedHome
-from rag.dense import DenseIndex
-from rag.ingestion import Ingestor
+from rag.ingesting.ingestion import Ingestor
 from rag.nodes import Question, passage_of, sentences_of
-from rag.ranking import WithoutTwins
-from rag.retrieval import HybridRetriever, bm25_coverage, idf
-from rag.store import Store
+from rag.search.chroma import EmbeddedHome
+from rag.search.dense import DenseIndex
+from rag.search.ranking import WithoutTwins
+from rag.search.retrieval import HybridRetriever, bm25_coverage, idf
+from rag.storage.store import Store
 from rag.types import Filters, Lang
 
 TEXTS = {

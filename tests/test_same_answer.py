@@ -35,8 +35,8 @@ from test_model_answers import (
     writing,
 )
 
-from rag.answering.prompts import NOTHING, note
 from rag.assistant import Assistant
+from rag.chat.prompts import NOTHING, note
 from rag.types import LANGS, Answer, AnswererName, Filters, Lang, Turn
 from rag.web.api import create_api
 from rag.web.chat_tab import build_chat_tab

@@ -10,9 +10,9 @@ import pytest
 from conftest import ROOT, SAMPLES, made_index, settings_for
 from model_server import smollm2_server
 
-from rag.answering.prompts import note
-from rag.assembly import open_assistant
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
+from rag.chat.prompts import note
 from rag.types import Answer
 
 QUESTIONS = [

@@ -239,7 +239,7 @@ def test_an_ingest_finishes_the_article_at_hand(
     number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import ingest  # noqa: PLC0415  beside its name
-    from rag.store import Store  # noqa: PLC0415
+    from rag.storage.store import Store  # noqa: PLC0415
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RAG_EMBED_MODEL", "local-fast")

@@ -12,9 +12,9 @@ import pytest
 from conftest import SubjectEmbedder
 
 from rag.errors import IndexMismatchError
-from rag.ingestion import Ingestor, stamp_of
-from rag.store import Store
-from rag.text import tokens
+from rag.ingesting.ingestion import Ingestor, stamp_of
+from rag.language.text import tokens
+from rag.storage.store import Store
 from rag.types import Filters, Lang
 
 CATS = "---\ntitle: Cats\ndate: 2020-01-05\ntag: pets\nauthor: paw\n---\n\nA cat sleeps all day long.\n"

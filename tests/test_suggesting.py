@@ -12,10 +12,11 @@ import pytest
 from conftest import settings_for
 from web_fakes import make_answer, make_citation, make_passage, make_refusal
 
-from rag.assembly import open_assistant, run_ingest
+from rag.answering.suggesting import MOST_TRIED, suggestions
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
-from rag.suggesting import MOST_TRIED, suggestions
-from rag.text import identify
+from rag.language.text import identify
 from rag.types import Answer, Filters, Lang, OfferedQuestion, Passage, Turn
 
 QUESTIONS: list[tuple[Lang, str]] = [

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from eval.claims import judge_claims, load_claims
-from rag.e5 import E5Encoder, find_weights
-from rag.embedding import UseEmbedding
-from rag.sentences import sentences
+from rag.encoders.e5 import E5Encoder, find_weights
+from rag.encoders.embedding import UseEmbedding
+from rag.language.sentences import sentences
 from rag.support.judge import MAX_CLAIM, Supported, SupportJudge, Unsupported
 from rag.types import Lang, Passage
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from conftest import SubjectEmbedder
 
-from rag import ingestion
 from rag.errors import ArticleError
-from rag.ingestion import Ingestor, IngestReport
-from rag.store import Store
-from rag.truth import KnownFile
-from rag.watching import follow
+from rag.ingesting import ingestion
+from rag.ingesting.ingestion import Ingestor, IngestReport
+from rag.ingesting.watching import follow
+from rag.storage.store import Store
+from rag.storage.truth import KnownFile
 
 CATS = "---\ntitle: Cats\ndate: 2020-01-05\n---\n\nA cat sleeps all day long. It purrs when it is fed.\n"
 HUNDE = "---\ntitle: Hunde\n---\n\nEin Hund bellt laut im Garten.\n\nAbends schläft er vor der Tür.\n"

@@ -16,9 +16,9 @@ from test_model_answers import LINKS, QUESTIONS, UNANSWERABLE, ingested
 from web_fakes import make_answer, make_citation
 
 from rag.__main__ import main
-from rag.assembly import open_assistant
-from rag.feedback import FeedbackStore
-from rag.terminal import show_answer
+from rag.assembly.serving import open_assistant
+from rag.commands.terminal import show_answer
+from rag.storage.feedback import FeedbackStore
 from rag.types import LANGS, Lang, Sentence
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.sentences import MAX_SENTENCE, clauses, ends_complete, sentences
-from rag.text import content_tokens, for_embedding, identify, plain, tokens
+from rag.language.sentences import MAX_SENTENCE, clauses, ends_complete, sentences
+from rag.language.text import content_tokens, for_embedding, identify, plain, tokens
 from rag.types import LANGS, Lang
 
 # What sentences, marks and scripts are made of, so that examples come near the rules instead of being noise.

@@ -11,17 +11,17 @@ import pytest
 from conftest import SAMPLES, SubjectEmbedder
 from servers import Postgres, until
 
-from rag.articles import read_articles
-from rag.chunking import chunk
-from rag.database import Database
-from rag.embedding import embed_question
+from rag.encoders.embedding import embed_question
 from rag.errors import IndexMismatchError
-from rag.flat import FlatIndex
-from rag.ingestion import Ingestor, stamp_of
-from rag.postgres import PostgresStore
-from rag.store import Store
-from rag.text import content_tokens, identify, tokens
-from rag.truth import EmbeddedChunk, KnownFile, Refined, Truth
+from rag.ingesting.ingestion import Ingestor, stamp_of
+from rag.language.text import content_tokens, identify, tokens
+from rag.reading.articles import read_articles
+from rag.reading.chunking import chunk
+from rag.search.flat import FlatIndex
+from rag.storage.database import Database
+from rag.storage.postgres import PostgresStore
+from rag.storage.store import Store
+from rag.storage.truth import EmbeddedChunk, KnownFile, Refined, Truth
 from rag.types import Article, Filters, Lang, LastIngest, Unreadable
 
 pytest_plugins = ["servers"]

@@ -15,10 +15,12 @@ from conftest import settings_for
 from starlette.testclient import TestClient
 from test_migrations import made
 
-from rag.assembly import INGEST_LOCK, open_assistant, run_ingest
+from rag.assembly.folder import INGEST_LOCK
+from rag.assembly.ingest import run_ingest
+from rag.assembly.serving import open_assistant
 from rag.assistant import Assistant
-from rag.locks import OwnerLock, holder
 from rag.settings import Settings
+from rag.storage.locks import OwnerLock, holder
 from rag.web.api import create_api
 
 

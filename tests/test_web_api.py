@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from web_fakes import SUMMARY, TEXT, HandMadeAssistant, make_answer, make_passage
 
-from rag.feedback import FeedbackStore
+from rag.storage.feedback import FeedbackStore
 from rag.types import Filters, Turn
 from rag.web.api import create_api
 

@@ -10,9 +10,9 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from rag.library import Added
+from rag.ingesting.library import Added
+from rag.ingesting.uploads import Reason
 from rag.types import LANGS, Sent, WarningCode
-from rag.uploads import Reason
 from rag.web.entries import Trouble
 from rag.web.library_list import ORDERS
 from rag.web.strings import TEXTS

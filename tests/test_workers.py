@@ -12,12 +12,12 @@ import pytest
 from conftest import ROOT, SubjectEmbedder, settings_for
 
 from ingest import main
-from rag.assembly import open_embedder
+from rag.assembly.encoders import open_embedder
 from rag.errors import ArticleError
-from rag.indexing import ReadFile, Reading
-from rag.ingestion import Ingestor, IngestReport
-from rag.store import Store
-from rag.workers import ProcessWorkers, RayWorkers, Workers, in_order
+from rag.ingesting.indexing import ReadFile, Reading
+from rag.ingesting.ingestion import Ingestor, IngestReport
+from rag.ingesting.workers import ProcessWorkers, RayWorkers, Workers, in_order
+from rag.storage.store import Store
 
 TEXTS = {
     "cats": "A cat sleeps all day long in the house.\n",

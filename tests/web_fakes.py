@@ -12,7 +12,7 @@ from typing import Any
 
 from rag.assistant import Assistant
 from rag.errors import EmbeddingError, QuestionError
-from rag.feedback import FeedbackStore
+from rag.storage.feedback import FeedbackStore
 from rag.types import (
     Answer,
     AnswererName,

@@ -11,7 +11,7 @@ from typing import Any
 
 from eval.dataset import Case, DatasetError
 from eval.importers.writing import Document, Imported, LeftOut, Origin, checksums, clean, digest, link_to, write_import
-from rag.sentences import sentences
+from rag.language.sentences import sentences
 from rag.types import Lang
 
 

@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from eval.dataset import Case, DatasetError
-from rag.articles import read_article
 from rag.errors import ArticleError
-from rag.links import find_source_lines
+from rag.reading.articles import read_article
+from rag.reading.links import find_source_lines
 from rag.types import Lang
 
 ARTICLES, QUESTIONS, MARKER = "articles", "questions.jsonl", "import.json"

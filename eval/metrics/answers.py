@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sacrebleu.metrics.chrf import CHRF
 
-from rag.text import identify
+from rag.language.text import identify
 from rag.types import Lang
 
 _ARTICLES = {

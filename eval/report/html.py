@@ -23,7 +23,7 @@ from eval.report.figures import Figure, Matrix, Table, by_kind, headline, ordere
 from eval.report.plots import Plot, render_plots, spoken_sentences
 from eval.report.verdicts import REASONS, badness, finding, gold_rank, worst_first
 from eval.report.wording import HOW_TO_READ, Measure, blocks_of, kind_in_words
-from rag.links import checked_url
+from rag.reading.links import checked_url
 
 __all__ = ["badness", "render_html"]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from llama_index.core.schema import NodeWithScore
 
-from rag.disagreement import conflict
+from rag.language.disagreement import conflict
+from rag.language.text import content_tokens, plain
 from rag.nodes import Question, passage_of, sentences_of
-from rag.qa import is_question
-from rag.text import content_tokens, plain
+from rag.reading.qa import is_question
 from rag.types import LANGS, AnswererName, Claim, Claimed, Draft, Kind, Lang, Passage
 
 MAX_SENTENCES = 3

@@ -9,11 +9,11 @@ from llama_index.core.base.llms.types import ChatMessage, MessageRole
 from llama_index.core.schema import NodeWithScore
 
 from rag.answering.extractive import confidence, rank
-from rag.answering.prompts import NOTHING, new_boundary, passage_prompt, question_prompt, system_prompt
 from rag.answering.reply import ReplyReader
 from rag.chat.model import ChatModel
+from rag.chat.prompts import NOTHING, new_boundary, passage_prompt, question_prompt, system_prompt
+from rag.language.text import plain
 from rag.nodes import Question, passage_of
-from rag.text import plain
 from rag.types import AnswererName, Claim, Draft, Passage, Telling
 
 log = logging.getLogger(__name__)

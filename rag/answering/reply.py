@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from rag.sentences import sentences
-from rag.text import plain
+from rag.language.sentences import sentences
+from rag.language.text import plain
 from rag.types import Claim, Claimed, Lang
 
 # Citation markers as models write them: [1], [1, 2], [1-3], 【1】, ［1］, [1†source], [^1], [passage 1].

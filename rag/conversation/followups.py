@@ -39,7 +39,7 @@ from rag.conversation.words import (
     TAILS,
     UNIQUE,
 )
-from rag.text import HAN, content_tokens
+from rag.language.text import HAN, content_tokens
 from rag.types import Lang
 
 # alone: can be asked by itself. reference: says what it asks, not of what ("What did it replace?"). fragment: says

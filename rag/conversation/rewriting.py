@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from threading import Event
 from typing import Protocol
 
-from rag.answering.prompts import as_material
+from rag.chat.prompts import as_material
 from rag.conversation.followups import MAX_SUBJECTS, Link, is_named, link, means_people, names, subjects
 from rag.conversation.words import GRAMMAR
 from rag.errors import RagError
-from rag.text import content_tokens, identify, plain
+from rag.language.text import content_tokens, identify, plain
 from rag.types import Bill, Lang, Turn
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rag.text import HAN, STOP_WORDS
+from rag.language.text import HAN, STOP_WORDS
 from rag.types import Lang
 
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from pypinyin import lazy_pinyin
 from rapidfuzz import fuzz
 
-from rag.embedding import Embedder, FineEncoder, Matrix, embed_texts
+from rag.encoders.embedding import Embedder, FineEncoder, Matrix, embed_texts
+from rag.language.text import HAN, tokens
 from rag.support.names import Known
 from rag.support.reading import Reading, Word
-from rag.text import HAN, tokens
 
 _HAN = re.compile(f"[{HAN}]")
 KEPT = 4096  # words whose vectors are remembered

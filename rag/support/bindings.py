@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from rag.quantities import Quantity
+from rag.language.quantities import Quantity
 from rag.support.comparison import Comparison
 from rag.support.facts import is_former
 from rag.support.polarity import Mark

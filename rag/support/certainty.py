@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from rag.language.text import content_tokens, tokens
 from rag.support.comparison import Comparison
-from rag.text import content_tokens, tokens
 
 WEIGHTS = Path(__file__).parent / "certainty.json"
 SAME = 0.84  # similarity of a Chinese name to itself, and

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from rag.quantities import Quantity
+from rag.language.quantities import Quantity
 from rag.support.reading import Reading
 from rag.support.times import Time
 

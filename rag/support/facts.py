@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.quantities import Quantity
+from rag.language.quantities import Quantity
 from rag.support.comparison import Comparison
 from rag.support.names import in_sounds
 from rag.support.reading import Reading

@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from rag.embedding import Embedder, FineEncoder
+from rag.encoders.embedding import Embedder, FineEncoder
+from rag.language.text import plain
 from rag.support import agents, bindings, facts, roles, standing, subjects, turns
 from rag.support.alignment import Aligner
 from rag.support.certainty import features, is_certain, is_doubtful
 from rag.support.comparison import Comparison
 from rag.support.reading import Reading, read
-from rag.text import plain
 from rag.types import Lang, Passage
 
 # In this order, so that the reason given is the plainest.

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
-from rag.quantities import Quantity, amounts
-from rag.sentences import sentences
+from rag.language.quantities import Quantity, amounts
+from rag.language.sentences import sentences
 from rag.support.names import Known, known_names
 from rag.support.polarity import Mark, directions, negations
 from rag.support.times import Time, times

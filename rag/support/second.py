@@ -9,11 +9,11 @@ from threading import Event
 
 from llama_index.core.base.llms.types import ChatMessage, MessageRole
 
-from rag.answering.prompts import second_opinion_prompt
 from rag.chat.model import ChatModel
+from rag.chat.prompts import second_opinion_prompt
 from rag.errors import CancelledReplyError, ChatModelError
+from rag.language.text import plain
 from rag.support.judge import Supported, SupportJudge, Unsupported
-from rag.text import plain
 from rag.types import Bill, Lang, Passage
 
 log = logging.getLogger(__name__)

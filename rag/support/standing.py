@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rag.quantities import Quantity
+from rag.language.quantities import Quantity
 from rag.support.bindings import same
 from rag.support.comparison import Comparison
 from rag.support.facts import by_or_to, is_former

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import rjieba
 
+from rag.language.text import STOP_WORDS
 from rag.support.names import in_sounds
-from rag.text import STOP_WORDS
 from rag.types import Lang
 
 _LATIN_WORD = re.compile(r"[^\W\d_]+(?:['’.&-][^\W\d_]+)*(?:[-]?\d+\w*)*|\d+[^\W\d_]+\w*")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from html import escape
 
-from rag.links import checked_url
+from rag.reading.links import checked_url
 from rag.types import Also, ArticleSummary, Lang
 from rag.web.beside import host_of
 from rag.web.prose import one_line, to_plain

@@ -18,8 +18,8 @@ from starlette.responses import JSONResponse, Response
 
 from rag.assistant import Assistant
 from rag.errors import ForeignArticleError, LibraryError, LockedError, UnknownArticleError
-from rag.formats import SUFFIXES
-from rag.library import Added
+from rag.ingesting.library import Added
+from rag.reading.formats import SUFFIXES
 from rag.web.callers import note
 from rag.web.errors import ApiError
 from rag.web.openapi import ARTICLES, WITH_BODY, errors, example

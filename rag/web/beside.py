@@ -7,7 +7,7 @@ from html import escape
 from urllib.parse import urlsplit
 
 from rag.answering.extractive import worth_reading
-from rag.links import checked_url
+from rag.reading.links import checked_url
 from rag.types import Answer, Citation, Dropped, Lang, Passage
 from rag.web.prose import one_line, to_html, to_plain
 from rag.web.strings import LANG_NAMES, TEXTS, format_date

@@ -8,7 +8,7 @@ from datetime import datetime
 from html import escape
 from pathlib import Path
 
-from rag.text import identify
+from rag.language.text import identify
 from rag.types import Answer, Lang
 from rag.web.also import render_also
 from rag.web.beside import facts_of, origin_of

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from rag.text import INVISIBLE
+from rag.language.text import INVISIBLE
 from rag.types import LANGS, Found, Health, Lang
 from rag.web.entries import Trouble
 from rag.web.prose import to_plain

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
 
-from rag.links import checked_url
+from rag.reading.links import checked_url
 from rag.types import ArticleSummary
 from rag.web.beside import host_of
 

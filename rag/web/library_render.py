@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-from rag.library import Added
-from rag.links import checked_url
-from rag.markup import without_comments
-from rag.metadata import read_front_matter
+from rag.ingesting.library import Added
+from rag.reading.links import checked_url
+from rag.reading.markup import without_comments
+from rag.reading.metadata import read_front_matter
 from rag.types import ArticleSummary, ArticleView, Lang, Passage
 from rag.web.also import also_in_words, outlets
 from rag.web.beside import host_of

@@ -17,7 +17,7 @@ from typing import Any
 from rag.assistant import Assistant
 from rag.audit import audit
 from rag.errors import ForeignArticleError, LockedError, RagError, UnknownArticleError
-from rag.library import Added
+from rag.ingesting.library import Added
 from rag.types import LANGS, Lang
 from rag.web.frame import render_masthead
 from rag.web.gradio_setup import gr

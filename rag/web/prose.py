@@ -14,7 +14,7 @@ from functools import lru_cache
 from html import escape
 from itertools import groupby
 
-from rag.text import INVISIBLE
+from rag.language.text import INVISIBLE
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 # No pattern looks further than a mark of its own kind: a line of nothing but marks must not take quadratic time.

@@ -9,7 +9,7 @@ from typing import Any
 from rag.assistant import Assistant
 from rag.audit import audit
 from rag.errors import RagError
-from rag.feedback import Verdict
+from rag.storage.feedback import Verdict
 from rag.web.frame import render_notice
 from rag.web.gradio_setup import gr
 from rag.web.i18n import reader_lang, t

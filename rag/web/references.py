@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rag.links import checked_url
-from rag.text import identify
+from rag.language.text import identify
+from rag.reading.links import checked_url
 from rag.types import Answer, Citation, Filters, Lang, Sentence
 from rag.web.beside import host_of
 from rag.web.entries import Entry

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from rag.articles import MAX_BYTES
-from rag.feedback import Verdict
-from rag.library import Added
+from rag.ingesting.library import Added
+from rag.reading.articles import MAX_BYTES
+from rag.storage.feedback import Verdict
 from rag.types import AnswererName, ArticleSummary, Filters, Health, Lang, Passage, Role, Turn
 
 MAX_TOP_K = 50

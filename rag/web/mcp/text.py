@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.links import checked_url
+from rag.reading.links import checked_url
 from rag.types import Answer, Citation, Passage
 from rag.web.openai.text import CitedText
 from rag.web.prose import to_plain

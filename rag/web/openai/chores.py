@@ -15,7 +15,7 @@ from typing import Literal, get_args
 
 from rag.conversation.followups import subjects
 from rag.conversation.rewriting import Message
-from rag.text import identify
+from rag.language.text import identify
 from rag.web.prose import one_line, to_plain
 
 Task = Literal["title", "tags", "follow_ups", "queries", "prompt", "text", "emoji"]  # mostly the key in the reply

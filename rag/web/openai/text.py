@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from rag.citations import with_markers
 from rag.engine import join
-from rag.links import checked_url
-from rag.text import INVISIBLE
+from rag.language.text import INVISIBLE
+from rag.reading.links import checked_url
 from rag.types import Answer, Citation, Lang, Sentence
 from rag.web.also import Outlet, also_in_words, outlets
 from rag.web.openai.cutting import Cut

@@ -1,0 +1,1 @@
+"""Assembly: the only room that names the concrete parts and takes ``Settings``."""

@@ -1,0 +1,1 @@
+"""`python -m rag`: the commands, asking in a terminal among them."""

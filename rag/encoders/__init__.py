@@ -1,0 +1,1 @@
+"""Vectors: of the first encoder, of the finer second one, from a server."""

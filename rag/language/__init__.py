@@ -1,0 +1,1 @@
+"""Everything that splits, matches or compares text, in Chinese, English and German."""
