@@ -112,6 +112,12 @@ def mark(db: sqlite3.Connection) -> Mark:
     return Mark(row[1], int(row[0]))
 
 
+def contents(db: sqlite3.Connection) -> str:
+    """Another string whenever articles came, went or changed; a second reading changes nothing."""
+    row = db.execute("SELECT value FROM meta WHERE key = 'contents'").fetchone()
+    return f"{mark(db).era}-{row[0]}"
+
+
 def reaches(now: Mark, since: Mark | None) -> bool:
     """Whether the log goes back as far as what a reader knows."""
     return since is not None and since.era == now.era and now.revision - KEPT <= since.revision <= now.revision

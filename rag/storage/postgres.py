@@ -6,10 +6,9 @@ Writers go one at a time, by a lock on the row of totals; readers see what was t
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,10 @@ from psycopg.rows import DictRow, tuple_row
 
 from rag.encoders.embedding import Matrix
 from rag.errors import DatabaseError
-from rag.language.text import tokens
 from rag.storage import postgres_tables as tables
 from rag.storage.changes import Keys, Kind, Mark, Rows, encode, reaches
 from rag.storage.database import Asked, Database
+from rag.storage.postgres_writing import Change, insert, remove, replace_file, set_meta
 from rag.storage.prints import prints_of
 from rag.storage.rows import article_summary, fine_blob, stored_passage
 from rag.storage.stories import Stories
@@ -40,19 +39,6 @@ from rag.types import Article, ArticleSummary, Filters, Lang, LastIngest, Passag
 
 SELECTIONS = 8  # of filters that are remembered
 AT_ONCE = 1000  # rows fetched at a time, where there may be a million
-
-
-@dataclass(slots=True)
-class _Change:
-    """What a transaction adds to the totals, less what it takes away; ``revision`` is the one that it makes."""
-
-    revision: int
-    contents: bool = False  # articles came, went or changed
-    reading: bool = False  # passages were read a second time, or are to be again
-    articles: int = 0
-    refined: int = 0
-    tokens: int = 0
-    langs: Counter[str] = field(default_factory=Counter)  # passages of each
 
 
 class PostgresStore:
@@ -79,12 +65,12 @@ class PostgresStore:
         self._database.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[tuple[Connection[DictRow], _Change]]:
+    def transaction(self) -> Iterator[tuple[Connection[DictRow], Change]]:
         """All or nothing; one writer at a time. What is said of the change goes into the totals at its end."""
         with self._database.transaction() as db:
             before = db.execute("SELECT revision FROM rag_totals FOR UPDATE").fetchone()
             assert before is not None
-            change = _Change(before["revision"] + 1)
+            change = Change(before["revision"] + 1)
             yield db, change
             if change.contents or change.reading:
                 db.execute(
@@ -115,7 +101,7 @@ class PostgresStore:
     def set_stamp(self, stamp: dict[str, str]) -> None:
         """See Truth."""
         with self.transaction() as (db, _):
-            _set(db, "stamp", json.dumps(stamp))
+            set_meta(db, "stamp", json.dumps(stamp))
 
     def revision(self) -> int:
         """See Truth."""
@@ -147,7 +133,7 @@ class PostgresStore:
     def note_ingest(self, done: LastIngest) -> None:
         """See Truth."""
         with self._database.connection() as db:
-            _set(db, "ingest", json.dumps(asdict(done)))
+            set_meta(db, "ingest", json.dumps(asdict(done)))
 
     def last_ingest(self) -> LastIngest | None:
         """See Truth."""
@@ -161,7 +147,7 @@ class PostgresStore:
     def set_derived(self, revision: int) -> None:
         """See Truth."""
         with self._database.connection() as db:
-            _set(db, "derived", str(revision))
+            set_meta(db, "derived", str(revision))
 
     # --- Writing ---------------------------------------------------------------------------------------------
 
@@ -170,8 +156,8 @@ class PostgresStore:
         passages = (one.chunk.passage for one in chunks)
         prints = prints_of((passage.kind, passage.lang, passage.text) for passage in passages)
         with self.transaction() as (db, change):
-            _replace_file(db, KnownFile(path, root, -1, 0, 0, "", ""))
-            _remove(db, change, "(path = %s AND part = %s) OR id = %s", (path, article.part, article.id))
+            replace_file(db, KnownFile(path, root, -1, 0, 0, "", ""))
+            remove(db, change, "(path = %s AND part = %s) OR id = %s", (path, article.part, article.id))
             db.execute(
                 "INSERT INTO rag_articles VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
@@ -183,14 +169,14 @@ class PostgresStore:
                 ),
             )
             change.articles += 1
-            _insert(db, change, chunks)
+            insert(db, change, chunks)
             _stories(db).enter(article.id, prints)
 
     def settle(self, file: KnownFile, gone: Iterable[str] = ()) -> None:
         """See Truth."""
         with self.transaction() as (db, change):
-            _replace_file(db, file)
-            _remove(db, change, "id = ANY(%s)", (list(gone),))
+            replace_file(db, file)
+            remove(db, change, "id = ANY(%s)", (list(gone),))
 
     def move(self, old: str, new: str, root: str) -> None:
         """See Truth."""
@@ -205,7 +191,7 @@ class PostgresStore:
         """See Truth."""
         with self.transaction() as (db, change):
             chosen = list(paths)
-            _remove(db, change, "path = ANY(%s)", (chosen,))
+            remove(db, change, "path = ANY(%s)", (chosen,))
             db.execute("DELETE FROM rag_files WHERE path = ANY(%s)", (chosen,))
             change.contents = True
 
@@ -227,7 +213,7 @@ class PostgresStore:
                 db.execute("UPDATE rag_codes SET fine = NULL WHERE fine IS NOT NULL")
                 # So many changes are not worth a log: whoever followed it begins anew.
                 db.execute("UPDATE rag_totals SET era = gen_random_uuid()::text")
-                _set(db, "refiner", model)
+                set_meta(db, "refiner", model)
                 change.reading = True
 
     def refine(self, found: Mapping[str, Refined]) -> None:
@@ -421,73 +407,8 @@ class PostgresStore:
         return ids, np.frombuffer(b"".join(parts), dtype=of).reshape(len(ids), -1)
 
 
-def _set(db: Connection[DictRow], key: str, value: str) -> None:
-    db.execute(
-        "INSERT INTO rag_meta VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value", (key, value)
-    )
-
-
 def _stories(db: Connection[DictRow]) -> Stories:
     return Stories(Asked(db), "rag_")
-
-
-def _replace_file(db: Connection[DictRow], file: KnownFile) -> None:
-    db.execute("DELETE FROM rag_files WHERE path = %s", (file.path,))
-    db.execute("INSERT INTO rag_files VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)", astuple(file))
-
-
-def _insert(db: Connection[DictRow], change: _Change, chunks: Sequence[EmbeddedChunk]) -> None:
-    keys = db.execute(
-        "SELECT nextval('rag_passage_keys') AS key FROM generate_series(1, %s)", (len(chunks),)
-    ).fetchall()
-    said = {row["key"]: tokens(c.chunk.passage.text, c.chunk.passage.lang) for row, c in zip(keys, chunks, strict=True)}
-    rows = [_row(key, chunk, said[key]) for key, chunk in zip(said, chunks, strict=True)]
-    db.cursor().executemany(
-        "INSERT INTO rag_passages VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %b, %s, %b, %s, %s, %b)", rows
-    )
-    tables.index(db, said)
-    tables.encoded(db, dict(zip(said, chunks, strict=True)))
-    passages = [one.chunk.passage for one in chunks]
-    tables.note(db, change.revision, [(key, one.passage_id) for key, one in zip(said, passages, strict=True)])
-    change.contents = True
-    change.langs.update(one.lang for one in passages)
-    change.refined += sum(chunk.refined is not None for chunk in chunks)
-    change.tokens += sum(map(len, said.values()))
-
-
-def _row(key: int, embedded: EmbeddedChunk, words: list[str]) -> tuple[object, ...]:
-    passage = embedded.chunk.passage
-    spans = [(span.start, span.end) for span in embedded.chunk.sentences]
-    return (
-        *(key, passage.passage_id, passage.article_id, passage.lang, passage.heading, passage.kind),
-        *(passage.start, passage.end, passage.text, embedded.vector.astype(np.float32).tobytes()),
-        *(json.dumps(spans), embedded.units.astype(np.float16).tobytes(), json.dumps(embedded.unit_of)),
-        *(" ".join(words), fine_blob(embedded.refined) if embedded.refined else None),
-    )
-
-
-def _remove(db: Connection[DictRow], change: _Change, which: str, values: Sequence[object]) -> None:
-    """Remove articles and all that belongs to them."""
-    articles = [row["id"] for row in db.execute(f"SELECT id FROM rag_articles WHERE {which}".encode(), values)]
-    if not articles:
-        return
-    rows = db.execute(
-        "SELECT key, passage_id, lang, refined IS NOT NULL AS refined, "
-        "CASE WHEN tokens = '' THEN 0 ELSE cardinality(string_to_array(tokens, ' ')) END AS tokens "
-        "FROM rag_passages WHERE article_id = ANY(%s)",
-        (articles,),
-    ).fetchall()
-    keys = [row["key"] for row in rows]
-    tables.forget(db, keys)
-    tables.note(db, change.revision, [(row["key"], row["passage_id"]) for row in rows])
-    db.execute("DELETE FROM rag_codes WHERE key = ANY(%s)", (keys,))
-    db.execute("DELETE FROM rag_passages WHERE article_id = ANY(%s)", (articles,))
-    db.execute("DELETE FROM rag_articles WHERE id = ANY(%s)", (articles,))
-    change.contents = True
-    change.articles -= len(articles)
-    change.langs.subtract(row["lang"] for row in rows)
-    change.refined -= sum(row["refined"] for row in rows)
-    change.tokens -= sum(row["tokens"] for row in rows)
 
 
 def _where(filters: Filters, *, include_qa: bool) -> tuple[list[str], list[object]]:
