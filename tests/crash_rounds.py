@@ -37,7 +37,9 @@ from rag.assembly.verify import verify_index
 from rag.encoders.embedding import Embedder
 from rag.ingesting.ingestion import stamp_of
 from rag.language.text import identify, tokens
-from rag.maintenance.checking import Verification, check_truth, reading
+from rag.maintenance.checking import check_truth
+from rag.maintenance.evidence import SqliteEvidence, reading
+from rag.maintenance.findings import Verification
 from rag.settings import Settings
 from rag.storage import store
 from rag.storage.prints import print_of
@@ -256,7 +258,7 @@ class World:
             return []
         report = Verification()
         with reading(self.data / STORE_FILE) as db:
-            check_truth(db, stamp_of(EMBEDDER), paths, report)
+            check_truth(SqliteEvidence(db), stamp_of(EMBEDDER), paths, report)
             counted = db.execute("SELECT path, (SELECT count(*) FROM passages WHERE article_id = id) FROM articles")
             wrong = [f"{path} has {number} passages" for path, number in counted if number != PASSAGES]
         return wrong + [f"{one.where}: {one.what}" for one in report.findings]

@@ -31,7 +31,9 @@ from rag.assembly.verify import verify_index
 from rag.assistant import Assistant
 from rag.errors import EmbeddingError, RagError
 from rag.ingesting.ingestion import stamp_of
-from rag.maintenance.checking import Verification, check_truth, reading
+from rag.maintenance.checking import check_truth
+from rag.maintenance.evidence import SqliteEvidence, reading
+from rag.maintenance.findings import Verification
 from rag.settings import Settings
 from rag.storage.locks import OwnerLock
 from rag.storage.store import Store
@@ -325,7 +327,7 @@ def power_cut(index: Index) -> str:
         Store(index.file).close()
         report = Verification()
         with reading(index.file) as db:
-            check_truth(db, stamp_of(EMBEDDER), None, report)
+            check_truth(SqliteEvidence(db), stamp_of(EMBEDDER), None, report)
         assert report.clean, report.findings
         seen.add(report.checked["articles"])
     assert seen == {3, 4}  # some cuts took the last article, and some did not

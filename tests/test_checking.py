@@ -15,7 +15,7 @@ from fault_cases import Index, fast_product, wait_for
 import ingest
 from rag.assembly.ingest import run_ingest
 from rag.assembly.verify import verify_index
-from rag.maintenance.checking import Verification
+from rag.maintenance.findings import Verification
 from rag.storage.store import Store
 
 
@@ -172,14 +172,3 @@ def test_a_rebuild_that_is_cut_off_is_finished_by_the_next_ingest_from_all_its_f
     index.ingest()
     assert index.answers(None, "a0", "a5")
     assert not list(index.data.glob("rebuilding*"))
-
-
-def test_of_an_index_in_postgresql_it_says_what_to_use_instead(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("RAG_DATABASE_URL", "postgresql://someone:secret@127.0.0.1:1/articles")
-    assert ingest.main([str(tmp_path), "--data-dir", str(tmp_path / "data"), "--verify"]) == 2
-    said = capsys.readouterr().err
-    assert "--verify is for an index in SQLite" in said
-    assert "pg_amcheck" in said
-    assert "secret" not in said

@@ -6,21 +6,23 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from rag.assembly.folder import FEEDBACK_FILE, OWNER_LOCK, REFINE_LOCK, STORE_FILE
 from rag.encoders.embedding import Embedder, FineEncoder
 from rag.errors import SettingsError, StoreError
 from rag.ingesting.ingestion import IngestReport, stamp_of
-from rag.maintenance.repair import open_for_rebuild
+from rag.maintenance.evidence import Evidence, SqliteEvidence, reading
+from rag.maintenance.repair import finish, open_for_rebuild, unfinished
 from rag.search.chroma import ChromaHome, EmbeddedHome, ServerHome
 from rag.search.ownership import Ownership
 from rag.search.refinement import METHOD, Refiner
 from rag.settings import Settings
 from rag.storage.feedback import FeedbackStore
-from rag.storage.locks import Lock, NoLock, OwnerLock
+from rag.storage.locks import Lock, OwnerLock
 from rag.storage.store import Store
 from rag.storage.truth import Truth
 from rag.types import LastIngest
@@ -28,74 +30,102 @@ from rag.types import LastIngest
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Protocol):
     """What an index stands on: where its truth is, and who may do what with it."""
 
-    open_store: Callable[[], Truth]  # to be closed
-    # To be closed, too: one whose articles can be replaced one by one, or an empty one; the folders that it was made
-    # from; where a damaged one was kept aside.
-    open_for_rebuild: Callable[[dict[str, str]], tuple[Truth, list[Path], Path | None]]
-    lock: Callable[[str], Lock]
+    is_shared: bool  # with processes on other machines
     folder_lock: Lock  # of the Chroma in the data folder
-    open_feedback: Callable[[], FeedbackStore]  # to be closed, after all that asks the truth
-    file: Path | None = None  # of the truth, where it is one
-    shares_chroma: bool = False  # one on a server, with processes on other machines
+
+    def open_store(self) -> Truth:
+        """The truth; to be closed."""
+
+    def open_for_rebuild(self, stamp: dict[str, str]) -> tuple[Truth, list[Path], Path | None]:
+        """One whose articles can be replaced one by one, or an empty one, to be closed, too; the folders that it was
+        made from; where a damaged one was kept aside."""
+
+    def unfinished(self) -> list[Path]:
+        """The folders that a rebuild which was cut off began with: an ingest must take them in, too."""
+
+    def finish(self) -> None:
+        """Say that all of them are in."""
+
+    def evidence(self) -> AbstractContextManager[Evidence]:
+        """All that is known, at one moment.
+
+        Raises:
+            StoreError: there is no index, or it can't be read.
+        """
+
+    def lock(self, name: str) -> Lock:
+        """What one process at a time has."""
 
     def ownership(self, store: Truth) -> Ownership | None:
         """Of a Chroma that is shared."""
-        return Ownership(store, self.lock(OWNER_LOCK)) if self.shares_chroma else None
+
+    def open_feedback(self) -> FeedbackStore:
+        """The answers that were given; to be closed, after all that asks the truth."""
+
+
+class FolderBase:
+    """See Base. All is in the data folder, for one machine."""
+
+    is_shared = False
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._truth = folder / STORE_FILE
+        self.folder_lock: Lock = self.lock(OWNER_LOCK)
+
+    def open_store(self) -> Truth:
+        """See Base."""
+        return Store(self._truth)
+
+    def open_for_rebuild(self, stamp: dict[str, str]) -> tuple[Truth, list[Path], Path | None]:
+        """See Base."""
+        return open_for_rebuild(self._truth, stamp)
+
+    def unfinished(self) -> list[Path]:
+        """See Base."""
+        return unfinished(self._truth)
+
+    def finish(self) -> None:
+        """See Base."""
+        finish(self._truth)
+
+    @contextmanager
+    def evidence(self) -> Iterator[Evidence]:
+        """See Base."""
+        if not self._truth.exists():
+            raise StoreError(f"there is no index in {self._folder}. Run `python ingest.py` to make it")
+        with reading(self._truth) as db:
+            yield SqliteEvidence(db)
+
+    def lock(self, name: str) -> Lock:
+        """See Base."""
+        return OwnerLock(self._folder / name)
+
+    def ownership(self, store: Truth) -> Ownership | None:
+        """None: its Chroma is in the folder, too."""
+        return None
+
+    def open_feedback(self) -> FeedbackStore:
+        """See Base."""
+        return FeedbackStore(self._folder / FEEDBACK_FILE)
 
 
 def open_base(settings: Settings) -> Base:
     """In the data folder, or in PostgreSQL where the settings name one."""
-    folder = settings.data_dir
-
-    def lock_file(name: str) -> OwnerLock:
-        return OwnerLock(folder / name)
-
     if settings.database_url is None:
-        truth = folder / STORE_FILE
-        return Base(
-            lambda: Store(truth),
-            lambda stamp: open_for_rebuild(truth, stamp),
-            lock_file,
-            lock_file(OWNER_LOCK),
-            lambda: FeedbackStore(folder / FEEDBACK_FILE),
-            file=truth,
-        )
-    url = settings.database_url.get_secret_value()
+        return FolderBase(settings.data_dir)
     try:
-        from rag.storage.database import Database, DatabaseLock  # noqa: PLC0415  psycopg is installed for who uses it
-        from rag.storage.postgres import PostgresStore  # noqa: PLC0415
-        from rag.storage.shared_feedback import SharedFeedback  # noqa: PLC0415
+        from rag.assembly.shared_base import DatabaseBase  # noqa: PLC0415  psycopg is installed for who uses it
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("psycopg", "psycopg_pool"):
             raise
         raise SettingsError(
             "RAG_DATABASE_URL needs the client of PostgreSQL: pip install 'ask-the-articles[postgres]'"
         ) from error
-    database = Database(url)
-    return Base(
-        lambda: PostgresStore(database),
-        lambda stamp: _emptied(PostgresStore(database), stamp),
-        lambda name: DatabaseLock(database, name),
-        NoLock() if settings.chroma_url else lock_file(OWNER_LOCK),
-        lambda: SharedFeedback(database),
-        shares_chroma=settings.chroma_url is not None,
-    )
-
-
-def _emptied(store: Truth, stamp: dict[str, str]) -> tuple[Truth, list[Path], None]:
-    """One in PostgreSQL for a rebuild, empty if it was made by another version or embedder."""
-    try:
-        roots = dict.fromkeys(Path(file.root) for file in store.files())
-        if store.stamp() != stamp:
-            store.clear()  # nobody can be reading it
-    except BaseException:
-        store.close()
-        raise
-    return store, [root for root in roots if root.is_dir()], None
+    return DatabaseBase(settings.database_url.get_secret_value(), settings.data_dir, settings.chroma_url)
 
 
 def open_truth(base: Base, embedder: Embedder) -> Truth:

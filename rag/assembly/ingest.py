@@ -17,7 +17,6 @@ from rag.errors import DenseIndexError, LockedError
 from rag.ingesting.indexing import Reading
 from rag.ingesting.ingestion import Ingestor, IngestReport, Step, stamp_of
 from rag.ingesting.workers import ProcessWorkers, RayWorkers, Workers
-from rag.maintenance.repair import finish, unfinished
 from rag.search.dense import DenseIndex, Progress
 from rag.settings import Settings
 from rag.storage.truth import Truth
@@ -58,8 +57,8 @@ def run_ingest(
         else:
             store = base.open_store()
         try:
-            if base.file and not dry_run:
-                paths = [*paths, *unfinished(base.file)]
+            if not dry_run:
+                paths = [*paths, *base.unfinished()]
             store.check_stamp(stamp_of(embedder))
             # Before anything is written: a running server may refine it at once, and that must stay.
             refiner = None if dry_run else open_refiner(base, store, open_encoder(settings))
@@ -75,8 +74,7 @@ def run_ingest(
                 report = ingestor.run(paths, dry_run=dry_run, progress=progress)
             if not dry_run:
                 note_ingest(store, report)
-                if base.file:
-                    finish(base.file)
+                base.finish()
                 _derive(settings, base, store, embedder, progress, anew=rebuild)
                 if refiner:
                     refiner.run(progress)

@@ -142,7 +142,7 @@ def _assistant(
         rewriter=writing.rewriter if writing else HeuristicRewriter(settings.history_turns),
         library=library,
         writer=writing.writer if writing else None,
-        upkeep=Upkeep(settings.data_dir, settings.data_dir / INGEST_LOCK, feedback, shared=base.file is None),
+        upkeep=Upkeep(settings.data_dir, settings.data_dir / INGEST_LOCK, feedback, shared=base.is_shared),
     )
 
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,80 +20,23 @@ from rag.ingesting.indexing import digest_of
 from rag.ingesting.ingestion import file_hash
 from rag.ingesting.planning import make_plan
 from rag.language.text import tokens
+from rag.maintenance.evidence import Evidence
+from rag.maintenance.findings import BEHIND, REBUILD, Finding, Step, Verification
 from rag.reading.articles import read_articles
 from rag.reading.chunking import passage_id
 from rag.reading.formats.document import JsonFields
 from rag.reading.units import units_of
 from rag.storage.changes import decode, encode
-from rag.storage.sqlite import Connection, connect
 from rag.storage.truth import KnownFile
 from rag.types import Passage, Unreadable
 
-EXAMPLES = 20  # findings of a kind that are told one by one; of the rest, their number
 EVERY = 50  # rows between two steps of the progress
 HALF = 5e-3  # how far from one the length of a vector may be that is kept in half precision, and
 SINGLE = 1e-3  # in single precision
-REBUILD = "python ingest.py --rebuild"
-BEHIND = "behind"  # the kind of finding that says no more than that files have changed since
-
-Step = Callable[[str, int, int], None]  # what is going on, done, of
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is off: what kind of thing, where, what about it, and the command that mends it."""
-
-    kind: str
-    where: str
-    what: str
-    remedy: str
-
-
-@dataclass(slots=True)
-class Verification:
-    """What a verification found. ``checked`` counts what was looked at, ``off`` the findings of each kind; of these
-    the first ones of each kind are in ``findings``. ``notes`` are no faults."""
-
-    checked: dict[str, int] = field(default_factory=dict)
-    off: dict[str, int] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def clean(self) -> bool:
-        """Whether nothing is off."""
-        return not self.off
-
-    def count(self, what: str) -> None:
-        """Say that one more of these was looked at."""
-        self.checked[what] = self.checked.get(what, 0) + 1
-
-    def add(self, found: Iterable[Finding]) -> None:
-        """Take findings in."""
-        for one in found:
-            self.off[one.kind] = self.off.get(one.kind, 0) + 1
-            if self.off[one.kind] <= EXAMPLES:
-                self.findings.append(one)
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[Connection]:
-    """A connection that can't write and sees the index as it is at this moment, whatever is written meanwhile.
-
-    Raises:
-        DamagedError: the file can't be read; the message names what repairs it.
-        StoreError: there is none, or it can't be opened.
-    """
-    db = connect(path, read_only=True)
-    try:
-        db.execute("BEGIN")
-        yield db
-    finally:
-        db.close()
 
 
 def check_truth(
-    db: Connection,
+    evidence: Evidence,
     stamp: Mapping[str, str],
     paths: Sequence[Path] | None,
     report: Verification,
@@ -105,60 +46,30 @@ def check_truth(
     """Fill a report with all that is off in the truth; ``stamp`` is what an index made today would have. Without
     ``paths`` it is not held against the files; ``json_fields`` is how JSON among these is read."""
     try:
-        row = db.execute("SELECT value FROM meta WHERE key = 'stamp'").fetchone()
-        made = json.loads(row["value"]) if row else dict(stamp)
+        made = evidence.stamp() or dict(stamp)
         differs = [f"{key} {made.get(key)!r}, now {now!r}" for key, now in stamp.items() if made.get(key) != now]
-        report.add(Finding("stamp", str(db.path), f"was made with {what}", REBUILD) for what in differs)
+        report.add(Finding("stamp", evidence.where, f"was made with {what}", REBUILD) for what in differs)
         if made.get("schema") != stamp["schema"]:
             return  # its tables are others
-        report.add(check_structure(db))
-        report.add(check_articles(db, report, progress))
+        report.add(evidence.structure())
+        report.add(check_articles(evidence, report, progress))
         if paths is not None:
-            report.add(check_files(db, paths, report, progress, json_fields))
+            report.add(check_files(evidence, paths, report, progress, json_fields))
     except DamagedError as error:
-        report.add([Finding("file", str(db.path), str(error), REBUILD)])
+        report.add([Finding("file", evidence.where, str(error), REBUILD)])
 
 
-def check_structure(db: Connection) -> Iterator[Finding]:
-    """SQLite's own checks, rows that belong to nothing, and the lexical index against what it is made from."""
-    for (said,) in db.execute(f"PRAGMA integrity_check({EXAMPLES})"):
-        if said != "ok":
-            yield Finding("file", str(db.path), said, REBUILD)
-    for table, row, parent, _ in db.execute("PRAGMA foreign_key_check"):
-        yield Finding("orphan", f"{table} {row}", f"belongs to no row of {parent}", REBUILD)
-    pairs = {
-        "a row of the lexical index without a passage": "SELECT rowid FROM lexical EXCEPT SELECT key FROM passages",
-        "a passage that is not in the lexical index": "SELECT key FROM passages EXCEPT SELECT rowid FROM lexical",
-        "a passage without codes of its vectors": "SELECT key FROM passages EXCEPT SELECT key FROM codes",
-        "codes of a passage that is gone": "SELECT key FROM codes EXCEPT SELECT key FROM passages",
-        "an article of no file": "SELECT id FROM articles WHERE path NOT IN (SELECT path FROM files)",
-    }
-    for what, sql in pairs.items():
-        for (key,) in db.execute(sql):
-            yield Finding("orphan", str(key), what, REBUILD)
-    counted = "SELECT lang, count(*), sum(length), count(refined) FROM passages GROUP BY lang"
-    for (lang,) in db.execute(f"SELECT lang FROM ({counted} EXCEPT SELECT * FROM totals)"):
-        yield Finding("totals", lang, "its passages are not as many as is kept", REBUILD)
-    if _sum_of_rows(db) != _sum_of_index(db):
-        yield Finding("lexical", str(db.path), "the lexical index holds other words than its rows", REBUILD)
-
-
-def check_articles(db: Connection, report: Verification, progress: Step | None = None) -> Iterator[Finding]:
+def check_articles(evidence: Evidence, report: Verification, progress: Step | None = None) -> Iterator[Finding]:
     """Every article's passages: texts at their offsets, sentences, words, vectors of the model's dimension."""
-    row = db.execute("SELECT value FROM meta WHERE key = 'stamp'").fetchone()
-    dimension = int(json.loads(row["value"])["dimension"]) if row else 0
-    (number,) = db.execute("SELECT count(*) FROM articles").fetchone()
+    dimension = int((evidence.stamp() or {}).get("dimension", 0))
+    number, _ = evidence.count()
     fine: set[int] = set()  # dimensions of the fine encoder's vectors, one at most
-    for done, article in enumerate(db.execute("SELECT * FROM articles ORDER BY path, part")):
+    for done, article in enumerate(evidence.articles()):
         if progress and done % EVERY == 0:
             progress("articles", done, number)
         report.count("articles")
         seen: Counter[tuple[str, str]] = Counter()
-        sql = (
-            "SELECT p.*, l.tokens, c.embedder AS code, c.fine AS fine_code FROM passages p "
-            "LEFT JOIN lexical l ON l.rowid = p.key LEFT JOIN codes c ON c.key = p.key WHERE article_id = ?"
-        )
-        for passage in db.execute(sql + " ORDER BY p.key", (article["id"],)):
+        for passage in evidence.passages(article["id"]):
             report.count("passages")
             where = f"{article['path']}, passage {passage['passage_id']}"
             try:
@@ -169,14 +80,14 @@ def check_articles(db: Connection, report: Verification, progress: Step | None =
 
 
 def check_files(
-    db: Connection,
+    evidence: Evidence,
     paths: Sequence[Path],
     report: Verification,
     progress: Step | None = None,
     json_fields: JsonFields | None = None,
 ) -> Iterator[Finding]:
     """The manifest against the files as they are today, and the articles of each against what it reads as."""
-    known = [KnownFile(*row) for row in db.execute("SELECT * FROM files ORDER BY path")]
+    known = evidence.files()
     for done, file in enumerate(known):
         if progress and done % EVERY == 0:
             progress("files", done, len(known))
@@ -184,7 +95,7 @@ def check_files(
         if file.failure is not None:
             report.notes.append(f"{file.path} did not go in: {file.failure}")
         else:
-            off = _off(db, file, json_fields)
+            off = _off(evidence, file, json_fields)
             yield from (Finding(BEHIND, file.path, what, f"python ingest.py {file.path}") for what in off)
     try:
         plan = make_plan(paths, known)
@@ -257,25 +168,10 @@ def _is_unit(matrix: Matrix, tolerance: float) -> bool:
     return bool(np.isfinite(matrix).all() and np.allclose(lengths, 1.0, atol=tolerance))
 
 
-# --- Words --------------------------------------------------------------------------------------------------
-
-
-def _sum_of_rows(db: Connection) -> int:
-    """A sum over every word at its place, as the rows have them. One that differs from the index's, or a chance of one
-    in 2**64, says that the index finds other passages than it should; FTS5's own check would have to write."""
-    rows = db.execute("SELECT rowid, tokens FROM lexical")
-    return sum(hash((word, key, at)) for key, words in rows for at, word in enumerate(words.split())) % 2**64
-
-
-def _sum_of_index(db: Connection) -> int:
-    db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.instances USING fts5vocab('main', 'lexical', 'instance')")
-    return sum(hash(tuple(row)) for row in db.execute("SELECT term, doc, offset FROM temp.instances")) % 2**64
-
-
 # --- Files --------------------------------------------------------------------------------------------------
 
 
-def _off(db: Connection, file: KnownFile, json_fields: JsonFields | None) -> Iterator[str]:
+def _off(evidence: Evidence, file: KnownFile, json_fields: JsonFields | None) -> Iterator[str]:
     path = Path(file.path)
     if not path.is_file():
         yield "is gone"
@@ -283,8 +179,7 @@ def _off(db: Connection, file: KnownFile, json_fields: JsonFields | None) -> Ite
     if not file.sha256:
         yield "was not read to its end"
         return
-    rows = db.execute("SELECT part, digest, text FROM articles WHERE path = ?", (file.path,))
-    indexed = {row["part"]: row for row in rows}
+    indexed = evidence.parts(file.path)
     try:
         if file_hash(path, path.stat().st_size) != file.sha256:
             yield "has changed since it was indexed"
@@ -300,5 +195,5 @@ def _off(db: Connection, file: KnownFile, json_fields: JsonFields | None) -> Ite
         name = f"its part {part} " if part else ""
         if part not in indexed or part not in read:
             yield f"{name}is {'not indexed' if part in read else 'indexed, but not in it'}"
-        elif (digest_of(read[part]), read[part].text) != (indexed[part]["digest"], indexed[part]["text"]):
+        elif (digest_of(read[part]), read[part].text) != indexed[part]:
             yield f"{name}is read in another way than it was indexed"

@@ -9,21 +9,20 @@ import numpy as np
 from chromadb.api.models.Collection import Collection
 
 from rag.encoders.embedding import Matrix
-from rag.maintenance.checking import Finding, Step, Verification
-from rag.storage.sqlite import Connection
+from rag.maintenance.evidence import Evidence
+from rag.maintenance.findings import Finding, Step, Verification
 
-BATCH = 200  # vectors asked at a time
 ALLOWED = 0.005  # share of vectors that an approximate index may not find by themselves
 SAMPLE, NEAREST, RECALL = 100, 10, 0.99  # questions, passages of each, and the share of them that must be found
 TIE = 1e-5  # similarities that differ by less are the same in single precision
 
 
 def check_dense(
-    db: Connection, collection: Collection, remedy: str, report: Verification, progress: Step | None = None
+    evidence: Evidence, collection: Collection, remedy: str, report: Verification, progress: Step | None = None
 ) -> Iterator[Finding]:
     """What is off in a collection. ``remedy`` says how it is built anew."""
     held, counted = set(collection.get(include=[])["ids"]), collection.count()
-    wanted = {row[0] for row in db.execute("SELECT passage_id FROM passages")}
+    wanted = {passage_id for ids, _ in evidence.vectors() for passage_id in ids}
     report.checked["vectors"] = counted
     off = {
         "passages have no vector": len(wanted - held),
@@ -31,18 +30,17 @@ def check_dense(
         "vectors are counted that have no id": max(0, counted - len(held)),
     }
     if wanted and held:
-        lost = _lost(db, collection, len(wanted), progress)
+        lost = _lost(evidence, collection, len(wanted), progress)
         off["vectors do not find themselves"] = lost if lost > ALLOWED * len(wanted) else 0
-        recall = _recall(db, collection)
+        recall = _recall(evidence, collection)
         if recall < RECALL:
             yield Finding("chroma", collection.name, f"finds {recall:.3f} of what is nearest, not {RECALL}", remedy)
     yield from (Finding("chroma", collection.name, f"{n} {what}", remedy) for what, n in off.items() if n)
 
 
-def _batches(db: Connection) -> Iterator[tuple[list[str], Matrix]]:
-    rows = db.execute("SELECT passage_id, vector FROM passages ORDER BY key")
-    while batch := rows.fetchmany(BATCH):
-        yield [row[0] for row in batch], _matrix([row[1] for row in batch])
+def _batches(evidence: Evidence) -> Iterator[tuple[list[str], Matrix]]:
+    for ids, blobs in evidence.vectors():
+        yield ids, _matrix(blobs)
 
 
 def _matrix(blobs: list[bytes]) -> Matrix:
@@ -54,35 +52,35 @@ def _nearest(collection: Collection, matrix: Matrix, number: int) -> list[list[s
     return [list(ids) for ids in found["ids"]]
 
 
-def _lost(db: Connection, collection: Collection, number: int, progress: Step | None) -> int:
+def _lost(evidence: Evidence, collection: Collection, number: int, progress: Step | None) -> int:
     """How many vectors are not what is found first by them, nor the same as that."""
     lost = done = 0
-    for ids, matrix in _batches(db):
+    for ids, matrix in _batches(evidence):
         if progress:
             progress("vectors", done, number)
         done += len(ids)
         found = [first[0] if first else "" for first in _nearest(collection, matrix, 1)]
         for own, other, vector in zip(ids, found, matrix, strict=True):
             if own != other:
-                row = db.execute("SELECT vector FROM passages WHERE passage_id = ?", (other,)).fetchone()
-                lost += row is None or float(_matrix([row[0]])[0] @ vector) < 1 - TIE
+                near = evidence.vector(other)
+                lost += near is None or float(_matrix([near])[0] @ vector) < 1 - TIE
     return lost
 
 
-def _recall(db: Connection, collection: Collection) -> float:
+def _recall(evidence: Evidence, collection: Collection) -> float:
     """The share of the passages nearest to a sample of passages that Chroma finds."""
-    (number,) = db.execute("SELECT count(*) FROM passages").fetchone()
+    _, number = evidence.count()
     chosen = set(np.random.default_rng(0).permutation(number)[:SAMPLE].tolist())
-    rows = db.execute("SELECT vector FROM passages ORDER BY key")
-    asked = _matrix([row[0] for at, row in enumerate(rows) if at in chosen])
+    every = (blob for _, blobs in evidence.vectors() for blob in blobs)
+    asked = _matrix([blob for at, blob in enumerate(every) if at in chosen])
     nearest = min(NEAREST, number)
     best = np.full((len(asked), nearest), -np.inf, dtype=np.float32)  # similarities, in order of nothing
-    for _, matrix in _batches(db):
+    for _, matrix in _batches(evidence):
         best = np.partition(np.hstack([best, asked @ matrix.T]), -nearest, axis=1)[:, -nearest:]
     worst = best.min(axis=1)
     hits = 0
     for vector, ids, bound in zip(asked, _nearest(collection, asked, nearest), worst, strict=True):
         for passage in ids:
-            row = db.execute("SELECT vector FROM passages WHERE passage_id = ?", (passage,)).fetchone()
-            hits += row is not None and float(_matrix([row[0]])[0] @ vector) >= bound - TIE
+            near = evidence.vector(passage)
+            hits += near is not None and float(_matrix([near])[0] @ vector) >= bound - TIE
     return float(hits / (len(asked) * nearest))

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from rag.errors import DamagedError, StoreError
-from rag.maintenance.checking import check_structure, reading
+from rag.maintenance.evidence import reading, structure
 from rag.storage.sqlite import Connection, set_aside
 from rag.storage.store import Store
 
@@ -81,7 +81,7 @@ def _can_stay(path: Path, *, same: bool) -> bool:
     """
     with reading(path) as db:
         _examine(db)
-        return same and not any(True for _ in check_structure(db))
+        return same and not any(True for _ in structure(db))
 
 
 def _examine(db: Connection) -> None:

@@ -197,10 +197,18 @@ class PostgresStore:
 
     def clear(self) -> None:
         """See Truth."""
+        self.start_over([])
+
+    def start_over(self, roots: Sequence[str]) -> None:
+        """Remove everything, and note the folders that are to be read anew, until that is done."""
         with self._database.transaction() as db:
-            found = db.execute("SELECT revision FROM rag_totals FOR UPDATE").fetchone()
+            row = db.execute("SELECT revision FROM rag_totals FOR UPDATE").fetchone()
+            before = db.execute("SELECT value FROM rag_meta WHERE key = 'rebuilding'").fetchone()
             tables.drop(db)
-            tables.create(db, revision=int(found["revision"]) + 1 if found else 0)
+            tables.create(db, revision=int(row["revision"]) + 1 if row else 0)
+            every = [*dict.fromkeys([*(json.loads(before["value"]) if before else []), *roots])]
+            if every:
+                set_meta(db, "rebuilding", json.dumps(every))
 
     def expect_refiner(self, model: str) -> None:
         """See Truth."""
