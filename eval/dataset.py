@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rag.articles import read_articles as read_file
-from rag.folders import find_files
+from rag.reading.articles import read_articles as read_file
+from rag.ingesting.folders import find_files
 
 from rag.errors import ArticleError, RagError
 from rag.types import LANGS, Article, Lang

@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ from rag.maintenance.checking import check_truth
 from rag.maintenance.evidence import SqliteEvidence, reading
 from rag.maintenance.findings import Verification
 from rag.settings import Settings
-from rag.storage import store
+from rag.storage import connections
 from rag.storage.prints import print_of
 from rag.storage.sqlite import connect as sqlite_connect
 from rag.storage.store import Store
@@ -295,7 +296,7 @@ def question_of(name: str, version: int) -> str:
 
 def play(rounds: int, seed: str, home: Path, *, only: int | None = None) -> Tally:
     """Rounds until so many kills have landed, or those that lead to one of them, and it."""
-    encoders._embedded = lambda: EMBEDDER
+    encoders._embedded = lru_cache(lambda: EMBEDDER)
     for lang in LANGS:  # loads what the children then find loaded
         identify(LANGUAGES[lang][0])
         print_of(LANGUAGES[lang][0], lang)
@@ -474,7 +475,7 @@ def _tell_all(note: Callable[..., None], killing: Killing | None) -> Counter[str
 
         setattr(Store, name, wrapper)
 
-    store.connect = connect  # type: ignore[assignment, attr-defined]
+    connections.connect = connect  # type: ignore[assignment, attr-defined]
     telling("put", lambda article, path, *rest: [path])
     telling("settle", lambda file, *rest: [file.path])
     telling("move", lambda old, new, root: [old, new])

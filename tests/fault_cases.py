@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -119,7 +120,7 @@ class Index:
 def fast_product() -> Iterator[None]:
     """The product with an embedder that costs nothing."""
     real = encoders._embedded
-    encoders._embedded = lambda: EMBEDDER
+    encoders._embedded = lru_cache(lambda: EMBEDDER)
     try:
         yield
     finally:

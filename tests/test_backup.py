@@ -137,10 +137,10 @@ def test_a_backup_made_while_others_write_and_read_holds_whole_articles(
     assert failed == []
     with zipfile.ZipFile("busy.zip") as packed:
         packed.extract("articles.sqlite3", tmp_path / "out")
-    db = sqlite3.connect(tmp_path / "out" / "articles.sqlite3")
-    assert db.execute("SELECT count(*) FROM tags WHERE tag LIKE 'many%'").fetchone() == (20,)
-    assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    db.close()
+    copy = sqlite3.connect(tmp_path / "out" / "articles.sqlite3")
+    assert copy.execute("SELECT count(*) FROM tags WHERE tag LIKE 'many%'").fetchone() == (20,)
+    assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    copy.close()
 
 
 @pytest.fixture(scope="module")

@@ -19,11 +19,10 @@ PLACE = "/articles"  # where its articles are said to lie, rather than where the
 def main() -> int:
     """Write ``schema-N.sqlite3.gz`` beside this file."""
     os.environ["RAG_EMBED_MODEL"] = "local-fast"
-    from rag.truth import SCHEMA_VERSION  # noqa: PLC0415
-
     from rag.assembly.folder import STORE_FILE  # noqa: PLC0415  reads the environment
     from rag.assembly.ingest import run_ingest  # noqa: PLC0415  reads the environment
     from rag.settings import load_settings  # noqa: PLC0415
+    from rag.storage.truth import SCHEMA_VERSION  # noqa: PLC0415
 
     target = HERE / f"schema-{SCHEMA_VERSION}.sqlite3.gz"
     if target.exists():
