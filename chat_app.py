@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Event
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ from rag.web.server import Server, bind, leave_at_once
 from rag.web.traffic import Traffic
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from rag.web.wall import Access
 
 log = logging.getLogger("rag.server")
@@ -46,12 +49,13 @@ def main(argv: list[str] | None = None) -> int:
         settings = load_settings(host=args.host, port=args.port, articles=args.articles, data_dir=args.data_dir)
         configure(settings.log_format, settings.log_level)
         with bind(settings.host, settings.port) as bound:
-            assistant = open_assistant(settings)
+            assistant = open_assistant(settings, later=True)
             try:
                 for one in assistant.health().sent:
                     print(describe(one), file=sys.stderr, flush=True)
-                with _indexed(assistant, settings, traffic):
-                    _serve(assistant, settings, bound, traffic)
+                started = Event()
+                with _indexed(assistant, settings, traffic, started):
+                    _serve(assistant, settings, bound, traffic, started)
             finally:
                 assistant.close()
                 log.info("stopped; the index is sealed")
@@ -62,16 +66,18 @@ def main(argv: list[str] | None = None) -> int:
 
 
 @contextmanager
-def _indexed(assistant: Assistant, settings: Settings, traffic: Traffic) -> Iterator[None]:
-    """The index in line with the articles: before serving if it is empty, else beside it, and from then on."""
-    stop, sync = threading.Event(), partial(_try_report, settings, traffic)
+def _indexed(assistant: Assistant, settings: Settings, traffic: Traffic, started: Event) -> Iterator[None]:
+    """The index in line with the articles: before serving if it is empty, else once it has
+    ``started``, and from then on."""
+    stop, sync = Event(), partial(_try_report, settings, traffic)
     is_empty = not assistant.health().articles
     if is_empty:
         print(f"indexing {settings.articles} ...", file=sys.stderr, flush=True)
         _report(settings, traffic)
 
     def run() -> None:
-        if not is_empty:
+        started.wait()
+        if not is_empty and not traffic.stopping:
             sync()
         if settings.watch:
             follow([settings.articles], sync, stop)
@@ -85,6 +91,7 @@ def _indexed(assistant: Assistant, settings: Settings, traffic: Traffic) -> Iter
             signal.signal(number, leave_at_once)
         traffic.stopping = True
         stop.set()
+        started.set()
         following.join(INGEST_SECONDS)
 
 
@@ -125,51 +132,72 @@ def _try_report(settings: Settings, traffic: Traffic) -> None:
         log.warning("the index was not brought in line: %s", error)
 
 
-def _serve(assistant: Assistant, settings: Settings, bound: socket.socket, traffic: Traffic) -> None:
-    # Imported here, not above: Gradio takes seconds, in which the encoder's weights load on the other core.
+def _serve(assistant: Assistant, settings: Settings, bound: socket.socket, traffic: Traffic, started: Event) -> None:
+    # Imported here, not above: it takes a second, in which the encoder's weights load on the other core.
     from rag.web.api import create_api  # noqa: PLC0415
-    from rag.web.chat import build_chat, end_streams, mount  # noqa: PLC0415
+    from rag.web.late_page import LatePage  # noqa: PLC0415
     from rag.web.patience import Patience  # noqa: PLC0415
-    from rag.web.rates import Rates  # noqa: PLC0415
-    from rag.web.visitors import Visitors  # noqa: PLC0415
 
-    access = _access(assistant, settings)
     api = create_api(
         assistant,
-        access=access,
+        access=_access(assistant, settings),
         max_question_chars=settings.max_question_chars,
         max_upload_mb=settings.max_upload_mb,
         max_upload_files=settings.max_upload_files,
         traffic=traffic,
     )
-    users = [tuple(user.get_secret_value().split(":", 1)) for user in settings.users]
-    if settings.is_local or users:
-        page = build_chat(
-            assistant,
-            runs=settings.runs,
-            max_question_chars=settings.max_question_chars,
-            visitors=Visitors(Rates(settings.rate_per_minute), settings.read_only_users),
-        )
-        logins = [(name, password) for name, password in users]
-        mount(
-            api,
-            page,
-            runs=settings.runs,
-            users=logins,
-            read_only=settings.read_only_users,
-            max_upload_mb=settings.max_upload_mb,
-            root_path=settings.root_path,
-        )
-    else:
-        print("the API alone is served: the page needs RAG_USERS=name:password here", file=sys.stderr)
     patience = Patience(connections=settings.max_connections, exempt=settings.trusted_proxies)
 
     def ready(address: str) -> None:
         print(f"Ask the Articles: {address}", flush=True)
         _tell_start(assistant, settings, address)
+        assistant.begin()
+        started.set()
 
-    server = Server(api, ready, end_streams, patience, traffic=traffic, stop_seconds=settings.stop_seconds)
+    page = LatePage(partial(_page, assistant, settings), lambda: server.handle_exit(signal.SIGTERM, None), _end_streams)
+    if settings.is_local or settings.users:
+        page.mount(api)
+    else:
+        print("the API alone is served: the page needs RAG_USERS=name:password here", file=sys.stderr)
+    server = Server(api, ready, lambda _: page.leave(), patience, traffic=traffic, stop_seconds=settings.stop_seconds)
     server.run(sockets=[bound])
+    if page.error:
+        raise page.error
+
+
+def _page(assistant: Assistant, settings: Settings) -> FastAPI:
+    """The page as an app of its own. Gradio takes seconds to import and to put together."""
+    from fastapi import FastAPI  # noqa: PLC0415
+
+    from rag.web.chat import build_chat, mount  # noqa: PLC0415
+    from rag.web.errors import install_handlers  # noqa: PLC0415
+    from rag.web.rates import Rates  # noqa: PLC0415
+    from rag.web.visitors import Visitors  # noqa: PLC0415
+
+    blocks = build_chat(
+        assistant,
+        runs=settings.runs,
+        max_question_chars=settings.max_question_chars,
+        visitors=Visitors(Rates(settings.rate_per_minute), settings.read_only_users),
+    )
+    logins = [user.get_secret_value().split(":", 1) for user in settings.users]
+    page = FastAPI(openapi_url=None)
+    install_handlers(page)
+    return mount(
+        page,
+        blocks,
+        runs=settings.runs,
+        users=[(name, password) for name, password in logins],
+        read_only=settings.read_only_users,
+        max_upload_mb=settings.max_upload_mb,
+        root_path=settings.root_path,
+    )
+
+
+def _end_streams(page: FastAPI) -> None:
+    from rag.web.chat import end_streams  # noqa: PLC0415  imported by now
+
+    end_streams(page)
 
 
 def _access(assistant: Assistant, settings: Settings) -> Access:

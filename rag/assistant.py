@@ -69,6 +69,7 @@ class Assistant:
         models: Sequence[ChatModel] = (),
         sent: Sequence[Sent] = (),
         version: str,
+        on_begin: Callable[[], None] = lambda: None,
         on_close: Callable[[], None],
         refines: bool = False,
         feedback: FeedbackStore | None = None,
@@ -85,6 +86,7 @@ class Assistant:
         self._models = tuple(models)
         self._sent = tuple(sent)
         self._version = version
+        self._on_begin = on_begin
         self._on_close = on_close
         self._refines = refines
         self._feedback = feedback
@@ -328,6 +330,10 @@ class Assistant:
             last_ingest=state.last_ingest,
             warnings=self._upkeep.warnings(state) if self._upkeep else (),
         )
+
+    def begin(self) -> None:
+        """Let begin what goes on in the background; once."""
+        self._on_begin()
 
     def close(self) -> None:
         """Let go of the index; safe to call twice."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from rag.language.text import content_tokens, identify, plain, tokens
-from rag.support.judge import Supported, Unsupported
+from rag.support.verdict import Supported, Unsupported
 from rag.types import Also, Citation, Claim, Claimed, Draft, Dropped, Lang, Passage, Sentence
 
 ENOUGH_SUPPORT = 0.6  # share of a sentence's content words that a text must hold to support it by words alone

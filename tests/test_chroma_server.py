@@ -18,7 +18,7 @@ from rag.encoders.embedding import embed_question
 from rag.errors import DenseIndexError
 from rag.ingesting.ingestion import Ingestor
 from rag.search import dense
-from rag.search.chroma import ServerHome
+from rag.search.chroma_server import ServerHome
 from rag.search.dense import DenseIndex
 from rag.search.flat import FlatIndex
 from rag.storage.store import Store

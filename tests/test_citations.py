@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rag.citations import Gate, support, verify, with_markers
-from rag.support.judge import Supported, SupportJudge, Unsupported
+from rag.support.judge import SupportJudge
+from rag.support.verdict import Supported, Unsupported
 from rag.types import Claim, Claimed, Draft, Dropped, Lang, Passage, Sentence
 
 TEXT = "**Scale AI** raised $1bn in May. It was founded in 2016 by Alexandr Wang. Its value did not fall."

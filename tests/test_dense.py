@@ -8,18 +8,23 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from chromadb.api.models.Collection import Collection
 from conftest import SubjectEmbedder
 
 from rag.encoders.embedding import embed_question
 from rag.errors import DenseIndexError, LockedError
 from rag.ingesting.ingestion import Ingestor
-from rag.search.chroma import EmbeddedHome, ServerHome
+from rag.search import dense
+from rag.search.chroma import EmbeddedHome
+from rag.search.chroma_server import ServerHome
 from rag.search.dense import DenseIndex
 from rag.search.flat import FlatIndex
 from rag.storage.locks import OwnerLock
@@ -256,3 +261,57 @@ def test_an_index_that_could_not_be_put_in_place_is_tried_again(
     index.sync()
     assert state(index) == "chroma"
     index.close()
+
+
+@pytest.fixture
+def building(
+    store: Store, chroma: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[DenseIndex, list[str], threading.Event]]:
+    """An index that is being built in the background and waits after its first passage; what is written of it, and
+    what lets it go on."""
+    written: list[str] = []
+    begun, go = threading.Event(), threading.Event()
+    real = Collection.upsert
+
+    def upsert(self: Collection, ids: list[str], **rest: Any) -> None:
+        real(self, ids=ids, **rest)
+        written.extend(ids)
+        begun.set()
+        go.wait(60)
+
+    monkeypatch.setattr(dense, "BATCH_SERVED", 1)
+    monkeypatch.setattr(Collection, "upsert", upsert)
+    index = DenseIndex(store, EmbeddedHome(chroma, "articles-test"))
+    index.follow()
+    assert begun.wait(60)
+    yield index, written, go
+    go.set()
+    index.close()
+
+
+def test_a_build_that_is_stopped_goes_on_at_the_next_start(
+    building: tuple[DenseIndex, list[str], threading.Event], build: Callable[[], DenseIndex], store: Store
+) -> None:
+    index, written, go = building
+    closing = threading.Thread(target=index.close)
+    closing.start()
+    while not index._stop.is_set():
+        time.sleep(0.01)
+    go.set()
+    closing.join(60)
+    assert len(written) == 1
+    assert build().state == "chroma"
+    assert sorted(written) == sorted(store.passage_ids())  # none a second time
+
+
+def test_who_writes_beside_a_build_does_not_wait_for_it_and_is_found(
+    building: tuple[DenseIndex, list[str], threading.Event],
+    store: Store,
+    embedder: SubjectEmbedder,
+    write: Callable[..., Path],
+) -> None:
+    index, _, go = building
+    Ingestor(store, embedder).run([write(more="# Money\n\nMoney is counted in dollar and cent.\n")])
+    index.sync(patience=0)
+    assert nearest(index, store, embedder, "how many dollar") == "Money"
+    assert not go.is_set()

@@ -13,7 +13,8 @@ from rich.console import Console
 from eval import claims
 from eval.claims import Judged, LabelledClaim, claims_command, judge_claims, load_claims, table, wilson
 from eval.dataset import DatasetError
-from rag.support.judge import Supported, SupportJudge, Unsupported
+from rag.support.judge import SupportJudge
+from rag.support.verdict import Supported, Unsupported
 from rag.types import Lang, Passage
 
 ROW: dict[str, Any] = {

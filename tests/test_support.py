@@ -11,7 +11,8 @@ from eval.claims import judge_claims, load_claims
 from rag.encoders.e5 import E5Encoder, find_weights
 from rag.encoders.embedding import UseEmbedding
 from rag.language.sentences import sentences
-from rag.support.judge import MAX_CLAIM, Supported, SupportJudge, Unsupported
+from rag.support.judge import MAX_CLAIM, SupportJudge
+from rag.support.verdict import Supported, Unsupported
 from rag.types import Lang, Passage
 
 EN = (

@@ -17,7 +17,7 @@ from rag.errors import SettingsError, StoreError
 from rag.ingesting.ingestion import IngestReport, stamp_of
 from rag.maintenance.evidence import Evidence, SqliteEvidence, reading
 from rag.maintenance.repair import finish, open_for_rebuild, unfinished
-from rag.search.chroma import ChromaHome, EmbeddedHome, ServerHome
+from rag.search.chroma import ChromaHome, EmbeddedHome
 from rag.search.ownership import Ownership
 from rag.search.refinement import METHOD, Refiner
 from rag.settings import Settings
@@ -144,6 +144,8 @@ def chroma_home(settings: Settings, embedder: Embedder) -> ChromaHome:
     stamp = hashlib.blake2b(json.dumps(stamp_of(embedder)).encode(), digest_size=6).hexdigest()
     name = f"articles-{stamp}"
     if settings.chroma_url:
+        from rag.search.chroma_server import ServerHome  # noqa: PLC0415  takes a second
+
         token = settings.chroma_token
         return ServerHome(settings.chroma_url, token.get_secret_value() if token else None, name)
     return EmbeddedHome(settings.data_dir / "chroma", name)

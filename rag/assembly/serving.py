@@ -39,11 +39,14 @@ from rag.types import AnswererName
 from rag.version import app_version
 
 log = logging.getLogger(__name__)
+DENSE_PATIENCE = 2.0  # seconds that they wait for Chroma, which may be being built anew for long
 PATIENCE = 20.0  # seconds that someone who adds or removes an article waits for an ingest under way
 
 
-def open_assistant(settings: Settings) -> Assistant:
+def open_assistant(settings: Settings, *, later: bool = False) -> Assistant:
     """The assistant over the data folder, whose owner this process becomes until ``close``.
+
+    What goes on in the background begins at once, or ``later``, with ``Assistant.begin``.
 
     Raises:
         LockedError: another process owns the data folder; the message names its pid.
@@ -61,9 +64,11 @@ def open_assistant(settings: Settings) -> Assistant:
     except BaseException:
         lock.release()
         raise
-    dense.follow()
-    if refiner:
-        refiner.follow()
+
+    def begin() -> None:
+        dense.follow()
+        if refiner:
+            refiner.follow()
 
     def stop() -> None:
         if refiner:
@@ -71,7 +76,12 @@ def open_assistant(settings: Settings) -> Assistant:
         dense.close()
 
     library = _library(settings, base, store, embedder, dense)
-    return _assistant(settings, base, store, dense, (embedder, encoder), library=library, stop=stop, lock=lock)
+    assistant = _assistant(
+        settings, base, store, dense, (embedder, encoder), library=library, begin=begin, stop=stop, lock=lock
+    )
+    if not later:
+        assistant.begin()
+    return assistant
 
 
 def open_beside(settings: Settings) -> Assistant:
@@ -97,6 +107,7 @@ def _assistant(
     encoders: tuple[Embedder, FineEncoder | None],
     *,
     library: Library | None,
+    begin: Callable[[], None] = lambda: None,
     stop: Callable[[], None],
     lock: Lock | None = None,
 ) -> Assistant:
@@ -136,6 +147,7 @@ def _assistant(
         models=writing.models if writing else (),
         sent=what_is_sent(settings),
         version=app_version(),
+        on_begin=begin,
         on_close=close,
         refines=encoder is not None,
         feedback=feedback,
@@ -173,7 +185,7 @@ def _writing_beside(ingestor: Ingestor, base: Base, store: Truth, dense: DenseIn
         report = ingestor.run(paths, progress=progress)
         note_ingest(store, report)
         try:
-            dense.sync()  # now, rather than when the thread that follows comes by
+            dense.sync(patience=DENSE_PATIENCE)  # now, rather than when the thread that follows comes by
         except DenseIndexError as error:
             log.warning("%s; the search goes on without it", error)
         return report

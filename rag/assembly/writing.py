@@ -15,7 +15,6 @@ from rag.conversation.rewriting import Message, ModelRewriter, Rewriter
 from rag.encoders.embedding import Embedder, FineEncoder
 from rag.nodes import Question
 from rag.settings import Settings
-from rag.support.judge import SupportJudge
 from rag.types import Bill
 
 if TYPE_CHECKING:
@@ -39,9 +38,10 @@ class ModelParts:
 
 def open_model_parts(settings: Settings, embedder: Embedder, encoder: FineEncoder | None) -> ModelParts:
     """What a model that ``RAG_CHAT_MODEL`` names writes with."""
-    # Imported here alone: the openai package takes most of a second, which who does not use it should not wait for.
+    # Imported here alone: this takes two seconds, which who has no model should not wait for.
     from rag.answering.llm import LlmAnswerer  # noqa: PLC0415
     from rag.answering.plain import PlainWriter  # noqa: PLC0415
+    from rag.support.judge import SupportJudge  # noqa: PLC0415
     from rag.support.second import SecondOpinion  # noqa: PLC0415
 
     assert settings.chat_model

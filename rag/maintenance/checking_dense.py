@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from chromadb.api.models.Collection import Collection
 
 from rag.encoders.embedding import Matrix
 from rag.maintenance.evidence import Evidence
 from rag.maintenance.findings import Finding, Step, Verification
+
+if TYPE_CHECKING:  # takes a second to import
+    from chromadb.api.models.Collection import Collection
 
 ALLOWED = 0.005  # share of vectors that an approximate index may not find by themselves
 SAMPLE, NEAREST, RECALL = 100, 10, 0.99  # questions, passages of each, and the share of them that must be found

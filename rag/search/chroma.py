@@ -1,4 +1,4 @@
-"""Where Chroma lives: in a folder of ours, or on a server.
+"""Where Chroma lives: in a folder of ours, or on a server (``chroma_server.py``).
 
 An embedded Chroma is written by one process, its owner. Each build goes into a new generation folder; a pointer file
 names the current one. When its owner closes a generation it seals it with a checksum of its files. A generation
@@ -9,25 +9,16 @@ look at what it happens to read, costs a second start of Chroma, and would have 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import shutil
-from functools import cached_property
 from pathlib import Path
-from typing import Protocol, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Protocol, cast
 
-import chromadb
-import httpx
-import numpy as np
-from chromadb.api.client import Client
-from chromadb.api.fastapi import FastAPI
-from chromadb.api.models.Collection import Collection
-from chromadb.config import Settings as ChromaSettings
-from chromadb.errors import ChromaError, NotFoundError
-
-from rag.errors import DenseIndexError
 from rag.storage.sqlite import set_aside
+
+if TYPE_CHECKING:
+    from chromadb.api.client import Client
+    from chromadb.api.models.Collection import Collection
 
 # Bytes. Measured with Chroma 1.5.9: 200 to 300 a vector beside its numbers, and its SQLite file before the first one.
 PER_PASSAGE, EMPTY = 500, 1 << 20
@@ -133,131 +124,17 @@ class EmbeddedHome:
             self._generation = None
 
     def _connect(self, folder: Path) -> Client:
+        # Takes a second, and is first needed by a thread in the background.
+        import chromadb  # noqa: PLC0415
+        from chromadb.config import Settings as ChromaSettings  # noqa: PLC0415
+
         client = chromadb.PersistentClient(str(folder), settings=ChromaSettings(anonymized_telemetry=False))
-        return cast(Client, client)  # annotated as an interface that lacks close()
+        return cast("Client", client)  # annotated as an interface that lacks close()
 
     def _stop(self) -> None:
         if self._client is not None:
             self._client.close()
             self._client = None
-
-
-class ServerHome:
-    """A collection on a Chroma server, which looks after its files; ``name`` is the collection's.
-
-    One process at a time writes it, any number searches it. Every call ends within ``seconds``: a server that hangs
-    must not hang the questions too.
-    """
-
-    def __init__(self, url: str, token: str | None, name: str, *, seconds: float = 20.0) -> None:
-        self._url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._name = name
-        self._timeout = httpx.Timeout(seconds, connect=min(seconds, 3.0))
-
-    @property
-    def where(self) -> str:
-        """See ChromaHome."""
-        return self._url
-
-    @cached_property
-    def _client(self) -> Client:
-        # Made at first use, since making it asks the server: an unreachable one must not stop the product.
-        client = cast(
-            Client,
-            chromadb.HttpClient(
-                host=self._url,  # whole, since a proxy may serve it below a path
-                port=urlsplit(self._url).port or (443 if self._url.startswith("https:") else 80),
-                ssl=self._url.startswith("https:"),
-                headers=dict(self._headers),
-                settings=ChromaSettings(anonymized_telemetry=False),
-            ),
-        )
-        # It waits for ever, and no setting of its own says otherwise.
-        cast(FastAPI, client._server)._session.timeout = self._timeout
-        return client
-
-    def open(self) -> Collection | None:
-        """See ChromaHome.
-
-        Raises:
-            DenseIndexError: the server is away or lets us not in; the message says which.
-        """
-        self._knock()
-        try:
-            collection = self._client.get_collection(self._name, embedding_function=None)
-        except NotFoundError:
-            return None
-        return collection if _answers(collection) else None
-
-    def create(self) -> Collection:
-        """See ChromaHome.
-
-        Raises:
-            DenseIndexError: as for ``open``.
-        """
-        self._knock()
-        building = f"{self._name}-building"
-        with contextlib.suppress(NotFoundError):
-            self._client.delete_collection(building)
-        self._building = self._client.create_collection(
-            building, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
-        )
-        return self._building
-
-    def publish(self) -> None:
-        """See ChromaHome. Who has the old collection open is told at the next search that it is gone."""
-        with contextlib.suppress(NotFoundError):
-            self._client.delete_collection(self._name)
-        self._building.modify(name=self._name)
-
-    def is_bloated(self, passages: int, dimension: int) -> bool:
-        """See ChromaHome: its files are not ours to see."""
-        return False
-
-    def discard(self) -> None:
-        """See ChromaHome.
-
-        Raises:
-            DenseIndexError: as for ``open``.
-        """
-        self._knock()
-        with contextlib.suppress(NotFoundError):
-            self._client.delete_collection(self._name)
-
-    def close(self, *, sound: bool = True) -> None:
-        """See ChromaHome."""
-
-    def _knock(self) -> None:
-        """Raise what is the matter, in words: the client's own errors are a proxy's page of HTML, or nothing."""
-        try:
-            with httpx.Client(headers=self._headers, timeout=self._timeout) as client:
-                status = client.get(f"{self._url}/api/v2/heartbeat").status_code
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise DenseIndexError(f"no Chroma server answers at {self._url} (RAG_CHROMA_URL): {error}") from error
-        if status in (401, 403):
-            raise DenseIndexError(
-                f"the proxy in front of {self._url} refuses the token (HTTP {status}); set RAG_CHROMA_TOKEN to the one "
-                "that it checks"
-            )
-        if status != 200:
-            raise DenseIndexError(
-                f"{self._url} answers with HTTP {status}; is it a Chroma server of version 1, and does it run?"
-            )
-
-
-def _answers(collection: Collection) -> bool:
-    """Whether a collection can be searched: one that a killed server left damaged may list its ids and find nothing.
-
-    A failure of the connection is raised, since it says nothing of the collection.
-    """
-    try:
-        some = collection.get(limit=1, include=["embeddings"])["embeddings"]
-        if some is None or not len(some):
-            return True
-        return bool(collection.query(query_embeddings=np.asarray(some), n_results=1, include=[])["ids"][0])
-    except (ChromaError, ValueError):
-        return False
 
 
 def _seal_of(generation: Path) -> Path:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from typing import Literal
-
-from chromadb.api.models.Collection import Collection
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from rag.encoders.embedding import Matrix
 from rag.errors import DenseIndexError, StoreError
@@ -22,9 +21,16 @@ from rag.search.ownership import Ownership, Standing
 from rag.storage.changes import Keys, Mark
 from rag.storage.truth import Truth
 
+if TYPE_CHECKING:  # takes a second to import
+    from chromadb.api.models.Collection import Collection
+
 log = logging.getLogger(__name__)
 
 BATCH = 200  # upstream recommends 50 to 250
+# Chroma keeps Python's lock while it writes, a fifth of a second for 200 vectors, and a question takes that lock some
+# hundred times. A server writes less at a time, and while questions come little, with rests for as long as that took.
+BATCH_SERVED, BATCH_ASKED = 50, 5
+LULL = 10.0  # seconds without a question after which none is expected
 POLL_SECONDS = 0.3
 RETRY_SECONDS = 5.0
 
@@ -44,7 +50,8 @@ class DenseIndex:
         self._writing = threading.RLock()
         self._busy = False  # Chroma is thread-safe, but its readers and a writer starve each other
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: threading.Thread | None = None  # which keeps it in line beside questions
+        self._asked = float("-inf")  # when the last question came
 
     @property
     def state(self) -> Literal["chroma", "exact"]:
@@ -53,6 +60,7 @@ class DenseIndex:
 
     def search(self, vector: Matrix, limit: int, keys: Keys | None = None) -> Hits:
         """The passages most similar to a question's vector by cosine, among those with these keys when given."""
+        self._asked = time.monotonic()
         collection = self._collection
         if keys is not None or collection is None or self._busy:
             return self._flat.search(vector, limit, keys)
@@ -71,14 +79,19 @@ class DenseIndex:
         """Read what the search without Chroma needs, so that no question has to wait for it."""
         self._flat.load()
 
-    def sync(self, progress: Progress | None = None) -> None:
+    def sync(self, progress: Progress | None = None, *, patience: float = -1) -> None:
         """Bring Chroma in line with the truth; a collection that can't be trusted is built anew.
+
+        Where another thread is at it, this returns after so many seconds of ``patience`` (less than 0: waits): that
+        thread comes by what was written, and until it has, the search goes on without Chroma.
 
         Raises:
             DenseIndexError: it can be neither opened nor built.
             StoreError: the truth can't be read.
         """
-        with self._writing:
+        if not self._writing.acquire(timeout=patience):
+            return
+        try:
             if self._stop.is_set():  # once closed, Chroma may have another owner
                 return
             if self._ownership is not None and (standing := self._ownership.look()) != "owner":
@@ -92,11 +105,16 @@ class DenseIndex:
                     self._store.set_derived(self._mark.revision)
             except StoreError:  # Chroma is as it was
                 raise
+            except _StoppedError:
+                self._collection, self._mark = None, None
+                self._home.close()  # sound as far as it goes: the next to open it compares what is in it
             except Exception as error:
                 self._collection, self._mark = None, None
                 raise DenseIndexError(f"Chroma at {self._home.where} can't be used: {error}") from error
             finally:
                 self._busy = False
+        finally:
+            self._writing.release()
 
     def follow(self) -> None:
         """Start to keep in line, in the background, with whatever any process writes to the truth."""
@@ -156,7 +174,7 @@ class DenseIndex:
                 break
             try:
                 self._apply(collection, progress)
-            except StoreError:  # which says nothing of Chroma
+            except (StoreError, _StoppedError):  # which say nothing of Chroma
                 raise
             except Exception:
                 log.exception("Chroma failed")
@@ -184,7 +202,12 @@ class DenseIndex:
     def _rebuild(self, progress: Progress | None) -> Collection:
         collection = self._home.create()
         self._mark = None
-        self._apply(collection, progress)
+        try:
+            self._apply(collection, progress)
+        except _StoppedError:
+            if self._ownership is None:  # nobody else will take it for whole
+                self._home.publish()
+            raise
         self._home.publish()
         return collection
 
@@ -197,15 +220,39 @@ class DenseIndex:
             mark, came, went = changed
             missing, gone = sorted(came), sorted(went)
         self._busy = bool(missing or gone)
-        for at in range(0, len(gone), BATCH):
-            collection.delete(ids=gone[at : at + BATCH])
-        for at in range(0, len(missing), BATCH):
-            ids, matrix = self._store.vectors(missing[at : at + BATCH])
+        for ids in self._batches(gone):
+            collection.delete(ids=list(ids))
+        done = 0
+        for wanted in self._batches(missing):
+            ids, matrix = self._store.vectors(wanted)
             if ids:  # an article may have gone since its ids were read
                 collection.upsert(ids=ids, embeddings=matrix)
+            done += len(wanted)
             if progress:
-                progress(min(at + BATCH, len(missing)), len(missing))
+                progress(done, len(missing))
         self._mark = mark
+
+    def _batches(self, ids: Sequence[str]) -> Iterator[Sequence[str]]:
+        """So many at a time as others can bear.
+
+        Raises:
+            _StoppedError: the product ends meanwhile.
+        """
+        at = 0
+        while at < len(ids):
+            if self._stop.is_set():
+                raise _StoppedError
+            started = time.monotonic()
+            is_asked = started - self._asked < LULL
+            size = (BATCH_ASKED if is_asked else BATCH_SERVED) if self._thread else BATCH
+            yield ids[at : at + size]
+            at += size
+            if self._thread and is_asked:
+                self._stop.wait(time.monotonic() - started)
+
+
+class _StoppedError(Exception):
+    """The product ends before all is in line; the next start goes on from there."""
 
 
 def _compared(collection: Collection, wanted: set[str]) -> tuple[list[str], list[str]]:

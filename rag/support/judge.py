@@ -7,7 +7,6 @@ its numbers, times, names, negations and directions must stand there, and belong
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 
 from rag.encoders.embedding import Embedder, FineEncoder
 from rag.language.text import plain
@@ -16,6 +15,7 @@ from rag.support.alignment import Aligner
 from rag.support.certainty import features, is_certain, is_doubtful
 from rag.support.comparison import Comparison
 from rag.support.reading import Reading, read
+from rag.support.verdict import Supported, Unsupported
 from rag.types import Lang, Passage
 
 # In this order, so that the reason given is the plainest.
@@ -44,32 +44,6 @@ _CHECKS = (
 )
 MAX_CLAIM = 1000  # characters: what is longer is no sentence, and comparing takes the square of the length
 ENOUGH = {True: 0.45, False: 0.38}  # mean similarity of a claim's words, within a language and across
-
-
-@dataclass(frozen=True, slots=True)
-class Supported:
-    """A window of adjacent sentences, at ``passage.text[start:end]``, that says a claim. Support is 0 to 1.
-
-    Where it is not ``certain`` nothing speaks against the claim, but it is worded too freely to be said without a
-    second opinion.
-    """
-
-    start: int
-    end: int
-    support: float
-    certain: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Unsupported:
-    """What a passage does not say of a claim. ``near`` is how much of it the passage holds, 0 to 1.
-
-    ``reason``: number, date, name, attribution, direction, negation, words (of another language: meaning); empty, where
-    the claim states nothing; judge, where a second opinion is against it; wording, where there is none.
-    """
-
-    reason: str
-    near: float = 0.0
 
 
 class SupportJudge:

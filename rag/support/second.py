@@ -13,7 +13,8 @@ from rag.chat.model import ChatModel
 from rag.chat.prompts import second_opinion_prompt
 from rag.errors import CancelledReplyError, ChatModelError
 from rag.language.text import plain
-from rag.support.judge import Supported, SupportJudge, Unsupported
+from rag.support.judge import SupportJudge
+from rag.support.verdict import Supported, Unsupported
 from rag.types import Bill, Lang, Passage
 
 log = logging.getLogger(__name__)
