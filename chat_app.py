@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -69,21 +69,24 @@ def main(argv: list[str] | None = None) -> int:
 def _indexed(assistant: Assistant, settings: Settings, traffic: Traffic, started: Event) -> Iterator[None]:
     """The index in line with the articles: before serving if it is empty, else once it has
     ``started``, and from then on."""
-    stop, sync = Event(), partial(_try_report, settings, traffic)
+    stop, turn = Event(), threading.Lock()
     is_empty = not assistant.health().articles
     if is_empty:
         print(f"indexing {settings.articles} ...", file=sys.stderr, flush=True)
         _report(settings, traffic)
 
-    def run() -> None:
+    def sync() -> None:
         started.wait()
-        if not is_empty and not traffic.stopping:
-            sync()
-        if settings.watch:
-            follow([settings.articles], sync, stop)
+        with turn:
+            if not traffic.stopping:
+                _try_report(settings, traffic)
 
-    following = threading.Thread(target=run, name="ingest", daemon=True)
-    following.start()
+    # Both at once: what changes while the files are gone through must not be missed.
+    jobs: list[Callable[[], None]] = [partial(follow, [settings.articles], sync, stop)] if settings.watch else []
+    jobs += [] if is_empty else [sync]
+    threads = [threading.Thread(target=job, name="ingest", daemon=True) for job in jobs]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
@@ -92,7 +95,8 @@ def _indexed(assistant: Assistant, settings: Settings, traffic: Traffic, started
         traffic.stopping = True
         stop.set()
         started.set()
-        following.join(INGEST_SECONDS)
+        for thread in threads:
+            thread.join(INGEST_SECONDS)
 
 
 class _LeavingError(Exception):

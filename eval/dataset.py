@@ -12,10 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rag.reading.articles import read_articles as read_file
-from rag.ingesting.folders import find_files
-
 from rag.errors import ArticleError, RagError
+from rag.ingesting.folders import find_files
+from rag.reading.articles import read_articles as read_file
 from rag.types import LANGS, Article, Lang
 
 OWN_QA = "own_qa"

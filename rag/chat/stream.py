@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Any
 
+# The client looks whether httpx is imported, and breaks where another thread has imported half of it.
+import httpx  # noqa: F401
 import openai
 
 from rag.chat.failures import UNREADABLE, Failures, passes, retry_after

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# The client looks whether httpx is imported, and breaks where another thread has imported half of it.
+import httpx  # noqa: F401
 import openai
 from llama_index.core.bridge.pydantic import PrivateAttr
 

@@ -389,10 +389,11 @@ class Store:
         rows = self._db.execute(
             'SELECT p.*, substr(a.text, p.start + 1, p."end" - p.start) AS text, a.title, a.url, a.author, a.date, '
             "a.file, l.tokens FROM passages p JOIN articles a ON a.id = p.article_id JOIN lexical l ON l.rowid = p.key "
-            "WHERE p.passage_id IN (SELECT value FROM json_each(?)) ORDER BY p.key",
+            "WHERE p.passage_id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(ids)),),
-        )
-        return [stored_passage(row) for row in rows]
+        ).fetchall()
+        # Sorted here: SQLite would copy all vectors to and fro, which takes longer than reading them.
+        return [stored_passage(row) for row in sorted(rows, key=lambda row: row["key"])]
 
 
 # --- Rows --------------------------------------------------------------------------------------------------
