@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from crash_rounds import play  # a part of the tests, which are no package
+from crash_rounds import Tally, play  # a part of the tests, which are no package
 
 ROUNDS = 5000
 SHOWN = 20
@@ -36,7 +36,7 @@ def main() -> int:
     args = parser.parse_args()
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as home:
-        tally = play(args.rounds, args.seed, Path(home), only=args.only)
+        tally = play(args.rounds, args.seed, Path(home), only=args.only, told=lambda far: _tell(far, args.rounds))
     spent = os.times()
     cpu = round(sum(spent[:4]), 1)
     if args.json:
@@ -50,6 +50,10 @@ def main() -> int:
             print(f"{number:6} {where}")
         print("\n".join(tally.failures[:SHOWN]))
     return 1 if tally.failures else 0
+
+
+def _tell(far: Tally, of: int) -> None:
+    print(f"\r{far.landed} of {of} kills landed, {len(far.failures)} failures", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

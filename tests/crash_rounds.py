@@ -294,8 +294,16 @@ def question_of(name: str, version: int) -> str:
     return LANGUAGES[list(LANGUAGES)[int(name[1:]) % 3]][2].format(mark=mark(name, version, 8))
 
 
-def play(rounds: int, seed: str, home: Path, *, only: int | None = None) -> Tally:
-    """Rounds until so many kills have landed, or those that lead to one of them, and it."""
+def play(
+    rounds: int,
+    seed: str,
+    home: Path,
+    *,
+    only: int | None = None,
+    told: Callable[[Tally], None] = lambda tally: None,
+) -> Tally:
+    """Rounds until so many kills have landed, or those that lead to one of them, and it; now and then it is told how far
+    they are."""
     encoders._embedded = lru_cache(lambda: EMBEDDER)
     for lang in LANGS:  # loads what the children then find loaded
         identify(LANGUAGES[lang][0])
@@ -315,6 +323,7 @@ def play(rounds: int, seed: str, home: Path, *, only: int | None = None) -> Tall
         number += 1
         if not tally.failures:
             shutil.rmtree(world.data.parent)
+        told(tally)
     return tally
 
 
