@@ -302,8 +302,8 @@ def play(
     only: int | None = None,
     told: Callable[[Tally], None] = lambda tally: None,
 ) -> Tally:
-    """Rounds until so many kills have landed, or those that lead to one of them, and it; now and then it is told how far
-    they are."""
+    """Rounds until so many kills have landed, or those that lead to one of them, and it; now and then it is told how
+    far they are."""
     encoders._embedded = lru_cache(lambda: EMBEDDER)
     for lang in LANGS:  # loads what the children then find loaded
         identify(LANGUAGES[lang][0])
