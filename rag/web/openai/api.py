@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 from anyio import to_thread
@@ -60,7 +61,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 def openai_routes(assistant: Assistant, max_question_chars: int) -> APIRouter:
     """The routes, to be put under ``/v1``."""
     router = APIRouter(responses=_ERRORS)
-    created = int(time.time())
+    created, tell = int(time.time()), partial(_tell, assistant, max_question_chars)
 
     def model(name: str) -> Model:
         return Model(id=name, created=created, owned_by=_OWNER)
@@ -108,18 +109,19 @@ def openai_routes(assistant: Assistant, max_question_chars: int) -> APIRouter:
             return await respond_streaming(request, telling, responding.events)
         return await respond(request, telling, responding.whole)
 
-    def tell(asked: ChatRequest | ResponsesRequest, cut: Cut) -> Telling:
-        """What will be told; nothing is done for it yet."""
-        way, messages = find_way(assistant, asked.model), asked.messages
-        prompt = prompt_of(messages)
-        chore = recognise(prompt)
-        if chore or not way.retrieves:
-            return written(assistant, way, prompt, chore, cut)
-        field = "messages" if isinstance(asked, ChatRequest) else "input"
-        question, history = conversation_of(messages, max_question_chars, field)
-        return answered(assistant, way, question, history, cut, asked.articles or Wishes())
-
     return router
+
+
+def _tell(assistant: Assistant, max_question_chars: int, asked: ChatRequest | ResponsesRequest, cut: Cut) -> Telling:
+    """What will be told; nothing is done for it yet."""
+    way, messages = find_way(assistant, asked.model), asked.messages
+    prompt = prompt_of(messages)
+    chore = recognise(prompt)
+    if chore or not way.retrieves:
+        return written(assistant, way, prompt, chore, cut)
+    field = "messages" if isinstance(asked, ChatRequest) else "input"
+    question, history = conversation_of(messages, max_question_chars, field)
+    return answered(assistant, way, question, history, cut, asked.articles or Wishes())
 
 
 async def respond(request: Request, telling: Telling, to_value: Callable[[Told], dict[str, Any]]) -> Response:
