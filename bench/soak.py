@@ -144,7 +144,11 @@ def _upload_on(served: Served, watch: Watch, chance: random.Random) -> None:
                 kept += [one["article_id"] for one in added.raise_for_status().json()["results"]]
                 if len(kept) > 5:
                     gone = kept.pop(chance.randrange(len(kept)))
-                    client.delete(f"/api/articles/{gone}").raise_for_status()
+                    answer = client.delete(f"/api/articles/{gone}")
+                    if answer.status_code == NOT_FOUND:  # another program was faster
+                        watch.done["gone already"] += 1
+                    else:
+                        answer.raise_for_status()
             except httpx2.HTTPStatusError as error:
                 if error.response.status_code != 503:  # the folder is being read: try again, it says
                     watch.errors.append(f"upload: {error} {error.response.text}")
@@ -192,6 +196,8 @@ def _tell(served: Served, folder: Path, data: Path, watch: Watch) -> bool:
     print(told("POST /api/ask", watch.times))
     print(told("from a new file to GET /api/articles/{id}", watch.fresh))
     print(f"changes: {dict(watch.done)}")
+    tenths = watch.memory[:: max(1, len(watch.memory) // 10)]
+    print(f"memory over the time: {' '.join(f'{megabytes:.0f}' for megabytes in tenths)} MB")
     print(f"memory: {before:.0f} MB after a third, {after:.0f} MB at the end ({after / before - 1:+.1%})")
     print(f"errors: {len(watch.errors)}; index against folder: {differs or 'equal'}")
     for error in watch.errors[:10]:
