@@ -145,3 +145,21 @@ def test_the_connections_of_threads_that_ended_are_closed(store: Store, tmp_path
     opened = [file.resolve() for file in Path("/proc/self/fd").iterdir()]
     assert 0 < opened.count(tmp_path / "articles.sqlite3") < 6
     assert store.count()[0] > 0
+
+
+def test_a_store_that_is_closed_lets_a_statement_of_another_thread_end(tmp_path: Path) -> None:
+    store = Store(tmp_path / "articles.sqlite3")
+    count = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 3000000) SELECT count(*) FROM c"
+    begun, counted = threading.Event(), []
+
+    def work() -> None:
+        with store.transaction() as db:
+            db.set_progress_handler(begun.set, 1000)
+            counted.append(db.execute(count).fetchone()[0])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert begun.wait(60)
+    store.close()
+    thread.join(60)
+    assert counted == [3_000_000]

@@ -68,10 +68,15 @@ class Connections:
             raise
 
     def close(self) -> None:
-        """Close the connections of all threads."""
+        """Close the connection of this thread, and let go of the others'.
+
+        SQLite must not be closed under a statement, or the process ends: each of the others closes as soon as its
+        thread is done with it.
+        """
         with self._all_lock:
-            for _, db in self._all:
-                db.close()
+            for thread, db in self._all:
+                if thread is threading.current_thread():
+                    db.close()
             self._all.clear()
         self._local = threading.local()
 
