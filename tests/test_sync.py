@@ -93,6 +93,17 @@ def test_a_file_that_moves_embeds_nothing_and_keeps_its_article(shelf: Shelf, ol
     assert shelf.done() == {}
 
 
+def test_a_name_that_is_used_again_and_again_takes_nothing_from_the_files_that_had_it(shelf: Shelf) -> None:
+    for number, says in enumerate(("a cat", "two cats", "three cats", "four cats")):
+        shelf.write("again.md", f"# Again\n\nIn the garden {says} can be seen.\n")
+        assert shelf.done() == {"again.md": "added"}
+        (shelf.folder / "again.md").rename(shelf.folder / f"kept-{number}.md")
+        assert shelf.done() == {f"kept-{number}.md": "moved"}
+    kept = {name for name in shelf.texts() if name.startswith("kept-")}
+    assert kept == {"kept-0.md", "kept-1.md", "kept-2.md", "kept-3.md"}
+    assert len(set(ids(shelf).values())) == len(ids(shelf))
+
+
 def test_a_folder_that_moves_embeds_nothing(shelf: Shelf) -> None:
     (shelf.folder / "news").rename(shelf.folder / "archive")
     assert shelf.done() == {"moon.md": "moved"}

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -54,10 +55,12 @@ class Indexer:
         self._store.put(article, file.path, file.root, digest, embedded)
 
     def _free_id(self, article: Article, file: KnownFile) -> str:
-        """Its own, or one from its full path where another has it: the same name in another folder."""
-        if not self._store.known(article_id=article.id):
-            return article.id
-        return hashlib.blake2b(f"{file.path}\x00{article.part}".encode(), digest_size=6).hexdigest()
+        """Its own, or one from its full path where another has it: the same name in another folder, or a file that was
+        renamed and whose old name is used again, which may happen more than once."""
+        place = f"{file.path}\x00{article.part}"
+        others = (place if number == 0 else f"{place}\x00{number}" for number in count())
+        ids = chain([article.id], (hashlib.blake2b(one.encode(), digest_size=6).hexdigest() for one in others))
+        return next(one for one in ids if not self._store.known(article_id=one))
 
     def _embed(self, article: Article, known: Known | None, ready: Sequence[EmbeddedChunk]) -> list[EmbeddedChunk]:
         before = self._store.load(self._store.passage_ids(known.id)) if known and not self._anew else []
