@@ -65,19 +65,31 @@ def open_assistant(settings: Settings, *, later: bool = False) -> Assistant:
         lock.release()
         raise
 
+    warm = threading.Event()  # the first question can be answered, which work in the background would hold up
+
     def begin() -> None:
-        dense.follow()
+        dense.follow(after=warm)
         if refiner:
-            refiner.follow()
+            refiner.follow(after=warm)
 
     def stop() -> None:
+        warm.set()  # who still waits for it has to end
         if refiner:
             refiner.close()
         dense.close()
 
     library = _library(settings, base, store, embedder, dense)
     assistant = _assistant(
-        settings, base, store, dense, (embedder, encoder), library=library, begin=begin, stop=stop, lock=lock
+        settings,
+        base,
+        store,
+        dense,
+        (embedder, encoder),
+        library=library,
+        warmed=warm.set,
+        begin=begin,
+        stop=stop,
+        lock=lock,
     )
     if not later:
         assistant.begin()
@@ -107,6 +119,7 @@ def _assistant(
     encoders: tuple[Embedder, FineEncoder | None],
     *,
     library: Library | None,
+    warmed: Callable[[], None] = lambda: None,
     begin: Callable[[], None] = lambda: None,
     stop: Callable[[], None],
     lock: Lock | None = None,
@@ -126,8 +139,15 @@ def _assistant(
             retriever, RANKING, writing.answerer, judge=writing.judge, fallback=ExtractiveAnswerer(), sources=sources
         )
     feedback = base.open_feedback()
-    # Loads weights and language model now, on the other core, rather than in the first user's question.
-    threading.Thread(target=_warm_up, args=(embedder, encoder, retriever), name="warm-up", daemon=True).start()
+
+    def warm_up() -> None:
+        try:
+            _warm_up(embedder, encoder, retriever)
+        finally:
+            warmed()
+
+    # Loads weights and language model now, rather than in the first user's question.
+    threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
 
     def close() -> None:
         for model in writing.models if writing else ():

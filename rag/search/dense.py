@@ -116,10 +116,12 @@ class DenseIndex:
         finally:
             self._writing.release()
 
-    def follow(self) -> None:
-        """Start to keep in line, in the background, with whatever any process writes to the truth."""
+    def follow(self, *, after: threading.Event | None = None) -> None:
+        """Start to keep in line with whatever any process writes, in the background, once ``after`` is set."""
 
         def run() -> None:
+            if after is not None:
+                after.wait()
             complaint = ""
             while not self._stop.is_set():
                 try:

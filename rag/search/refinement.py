@@ -55,10 +55,12 @@ class Refiner:
         finally:
             self._lock.release()
 
-    def follow(self) -> None:
-        """Start to refine, in the background, whatever any process writes to the truth."""
+    def follow(self, *, after: threading.Event | None = None) -> None:
+        """Start to refine whatever any process writes to the truth, in the background, once ``after`` is set."""
 
         def run() -> None:
+            if after is not None:
+                after.wait()
             seen = failed_at = -1
             while not self._stop.is_set():
                 try:
