@@ -26,6 +26,7 @@ from rag.keys import Keyring
 from rag.logs import configure
 from rag.privacy import describe
 from rag.settings import Settings, load_settings
+from rag.web.memory import bound_arenas
 from rag.web.server import Server, bind, leave_at_once
 from rag.web.traffic import Traffic
 
@@ -42,6 +43,7 @@ INGEST_SECONDS = 10.0  # that an ingest beside the server gets to finish the art
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; the exit code is 0, or 2 when nothing could be served."""
     args = _parser().parse_args(argv)
+    bound_arenas()
     for number in (signal.SIGINT, signal.SIGTERM):  # the server, once stopped by one, raises it again
         signal.signal(number, _leave)
     traffic = Traffic()
