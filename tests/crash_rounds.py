@@ -28,6 +28,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import chromadb.config  # noqa: F401  which the product imports when it needs it: the children are to find it loaded
 import numpy as np
 
 from rag.assembly import encoders, ingest

@@ -16,15 +16,13 @@ from typing import Any
 import pytest
 from browsing import serving
 from conftest import ROOT
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
-from langchain_core.prompts import ChatPromptTemplate
-from langchain_openai import ChatOpenAI
 from openai_fakes import URL, ToldAssistant, ask, connect, content_of, extra
 
 from rag.web.api import create_api
 
 CLIENTS = Path(__file__).parent / "clients"
 LLAMA_INDEX = Path(sys.prefix) / "llama-index"
+LANGCHAIN = Path(sys.prefix) / "langchain"
 QUESTION = "筹集了多少？"  # its answer has Chinese in it
 EMOJI = "Wer sagt 😀?"
 DOCUMENT = (ROOT / "docs/openai.md").read_text(encoding="utf-8")
@@ -68,7 +66,18 @@ def told_by(command: list[str], env: dict[str, str] | None = None) -> dict[str, 
 # --- LangChain ----------------------------------------------------------------------------------------------
 
 
-def langchain(site: str, **settings: Any) -> ChatOpenAI:
+def find_langchain() -> None:
+    """From here on it can be imported; what the product has, too, is the product's."""
+    if not LANGCHAIN.is_dir():
+        missing("LangChain's client")
+    if str(LANGCHAIN) not in sys.path:
+        sys.path.append(str(LANGCHAIN))
+
+
+def langchain(site: str, **settings: Any) -> Any:
+    find_langchain()
+    from langchain_openai import ChatOpenAI  # noqa: PLC0415
+
     server: dict[str, Any] = {"base_url": f"{site}/v1", "api_key": "any", "max_retries": 0, "timeout": 60}
     return ChatOpenAI(model="articles", temperature=0.5, **server, **settings)
 
@@ -97,6 +106,10 @@ def test_langchain_sees_it_asynchronously_too(site: str, content: str) -> None:
 
 
 def test_langchains_conversation_is_the_history(site: str, assistant: ToldAssistant, content: str) -> None:
+    find_langchain()
+    from langchain_core.messages import AIMessage, HumanMessage, SystemMessage  # noqa: PLC0415
+    from langchain_core.prompts import ChatPromptTemplate  # noqa: PLC0415
+
     prompt = ChatPromptTemplate.from_messages(
         [SystemMessage("Be kind."), HumanMessage(QUESTION), AIMessage(content), ("human", "{question}")]
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from browsing import serving
 from openai_fakes import URL, ToldAssistant
-from test_openai_clients import CLIENTS, DOCUMENT, PATIENCE, missing
+from test_openai_clients import CLIENTS, DOCUMENT, PATIENCE, find_langchain, missing
 
 from rag.answering.plain import MOST_CHARS, MOST_TOKENS
 from rag.web.api import create_api
@@ -34,6 +34,7 @@ def site() -> Iterator[str]:
 
 def run(kind: str, code: str) -> str:
     if kind == "python":  # in this process, which has loaded these clients
+        find_langchain()
         with redirect_stdout(StringIO()) as printed:
             exec(code, {})
         return printed.getvalue()
