@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from conftest import SubjectEmbedder, settings_for
 
+from rag.assembly import serving
 from rag.assembly.encoders import _fine
 from rag.assembly.ingest import run_ingest
 from rag.assembly.serving import open_assistant
@@ -25,6 +26,7 @@ from rag.errors import IndexMismatchError
 from rag.ingesting.ingestion import Ingestor, IngestReport, Step
 from rag.reading.units import is_whole, units_of
 from rag.search import refinement
+from rag.search.dense import DenseIndex
 from rag.search.refinement import Refiner
 from rag.storage.locks import OwnerLock
 from rag.storage.store import Store
@@ -526,10 +528,52 @@ def test_a_server_answers_before_anything_is_refined(
     tmp_path: Path, articles: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_ingest(settings_for(tmp_path / "data", embed_model="local-fast"), [articles])
-    monkeypatch.setattr(Refiner, "follow", lambda self: None)
+    monkeypatch.setattr(Refiner, "follow", lambda self, **when: None)
     with opened(tmp_path / "data") as assistant:
         assert assistant.health().refined == 0
         answers(assistant)
+
+
+def test_nothing_begins_in_the_background_before_a_question_can_be_answered(
+    tmp_path: Path, articles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_ingest(settings_for(tmp_path / "data", embed_model="local-fast"), [articles])
+    begun: list[str] = []
+    go = threading.Event()
+
+    def telling(what: str, real: Callable[..., Any], before: Callable[..., Any] = lambda *of: None) -> Any:
+        def run(*of: Any) -> Any:
+            before()
+            begun.append(what)
+            return real(*of)
+
+        return run
+
+    monkeypatch.setattr(serving, "_warm_up", telling("warm", serving._warm_up, lambda: go.wait(60)))
+    monkeypatch.setattr(Store, "unrefined", telling("second reading", Store.unrefined))
+    monkeypatch.setattr(DenseIndex, "sync", telling("chroma", DenseIndex.sync))
+    with opened(tmp_path / "data") as assistant:
+        answers(assistant)
+        go.set()
+        until(lambda: assistant.health().refined == assistant.health().passages)
+        until(lambda: assistant.health().dense == "chroma")
+    assert begun[0] == "warm"
+
+
+def test_it_ends_though_it_never_got_warm(tmp_path: Path, articles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_ingest(settings_for(tmp_path / "data", embed_model="local-fast"), [articles])
+    go, ended = threading.Event(), threading.Event()
+
+    def warm_up(*of: Any) -> None:
+        go.wait(60)
+        ended.set()
+
+    monkeypatch.setattr(serving, "_warm_up", warm_up)
+    with opened(tmp_path / "data") as assistant:
+        answers(assistant)
+    assert not ended.is_set()
+    go.set()
+    assert ended.wait(60)  # no thread is left behind
 
 
 def test_an_article_is_found_across_languages_after_the_second_reading(tmp_path: Path, articles: Path) -> None:
