@@ -28,6 +28,26 @@ def pdf(pages: Sequence[Sequence[str]], info: Mapping[str, str] | None = None, *
     return _encrypted(data) if encrypted else data
 
 
+def endless_pdf(depth: int = 40, pages: int = 1000) -> bytes:
+    """A file of some kilobytes whose pages show a form twice, which shows another twice, and so on: 2 ** 40 lines."""
+    kids = b"4 0 R " * pages
+    objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [" + kids + b"] /Count %d >>" % pages]
+    objects.append(b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
+    objects.append(
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Resources << /XObject << /F 5 0 R >> >> /Contents 5 0 R >>"
+    )
+    twice, line = b"/F Do /F Do", b"BT /T 11 Tf (more) Tj ET"
+    for number in range(depth):
+        content, of_it = (line, b"/Font << /T 3 0 R >>") if number == depth - 1 else (
+            twice, f"/XObject << /F {6 + number} 0 R >>".encode()
+        )  # fmt: skip
+        objects.append(
+            b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << " + of_it + b" >> "
+            + f"/Length {len(content)} >>\nstream\n".encode() + content + b"\nendstream"
+        )  # fmt: skip
+    return _file(objects)
+
+
 def _file(objects: Sequence[bytes]) -> bytes:
     made, offsets = bytearray(b"%PDF-1.4\n"), []
     for number, one in enumerate(objects, 1):

@@ -7,18 +7,19 @@ import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from conftest import SubjectEmbedder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pdf_maker import pdf
+from pdf_maker import endless_pdf, pdf
 
 from rag.errors import ArticleError
 from rag.ingesting.ingestion import Ingestor
 from rag.reading.articles import MAX_BYTES, parse_file, read_article, read_articles
 from rag.reading.chunking import chunk
-from rag.reading.formats import INDEXED, SUFFIXES
+from rag.reading.formats import INDEXED, SUFFIXES, pdf_pages
 from rag.reading.formats import pdf as pdf_format
 from rag.storage.store import Store
 from rag.types import LANGS, Article, Lang, Unreadable
@@ -380,6 +381,17 @@ def test_a_pdf_that_cannot_be_read_is_refused_with_the_reason(data: bytes, reaso
     assert reason in refused(data, "a.pdf")
 
 
+def test_a_pdf_that_would_take_for_ever_is_refused_and_its_reader_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf_format, "MAX_SECONDS", 2)
+    assert "takes more than 2 s" in refused(endless_pdf(), "a.pdf")
+
+
+def test_a_pdf_that_would_take_all_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf_format, "MAX_MEMORY", 200 * 2**20)
+    page = ["x" * 100] * 300_000
+    assert "save it anew" in refused(pdf([page]), "a.pdf")
+
+
 def test_without_the_extra_a_pdf_is_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf_format, "is_installed", lambda: False)
     assert "pip install 'ask-the-articles[pdf]'" in refused(pdf([LINES]), "a.pdf")
@@ -426,7 +438,9 @@ PDF_BYTES = pdf([LINES])
 def test_any_bytes_are_articles_or_refused(case: tuple[bytes, str]) -> None:
     data, suffix = case
     try:
-        found = parsed(data, f"a{suffix}")
+        # A process for each of them would take a minute; in this one what is refused is the same.
+        with mock.patch.object(pdf_format, "_told", pdf_pages.told):
+            found = parsed(data, f"a{suffix}")
     except ArticleError as error:
         assert str(error)
         return

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
+import json
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from io import BytesIO
-from time import monotonic
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 from rag.errors import ArticleError
 from rag.language.text import HAN
+from rag.reading.formats import pdf_pages
 from rag.reading.formats.document import Document, Field, filled
 
-if TYPE_CHECKING:
-    from pypdf import PdfReader
-
-MAX_PAGES = 5000
-MAX_TEXT = 12 * 2**20  # characters; an article has less
-MAX_SECONDS = 300  # a page may be made to take for ever; the next one is then not begun
+MAX_SECONDS = 300
+MAX_MEMORY = 2 * 2**30  # bytes
 _HEAD_LINES = 2  # lines at the top and at the bottom of a page that may be the same on all
 _FULL_LINE = 0.75  # of the usual width: a shorter line ends its paragraph if it ends a sentence
 _DIGITS = re.compile(r"\d+")
@@ -30,8 +28,6 @@ _HAN_END = re.compile(f"[{HAN}，。、；：！？”）》]$")
 _HAN_START = re.compile(f"[{HAN}，。、；：！？“（《]")
 _OPENS = re.compile(r"[-*•–·]\s|\d{1,3}[.)、]\s?|[（(][一二三四五六七八九十\d]+[)）]|[一二三四五六七八九十]+、")
 _PDF_DATE = re.compile(r"D?:?(\d{4})(\d{2})(\d{2})")
-
-logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it warns of each flaw that it gets over
 
 
 def is_installed() -> bool:
@@ -45,57 +41,38 @@ def read_pdf(data: bytes) -> Iterator[Document]:
         raise ArticleError("is a PDF file; to read these, run pip install 'ask-the-articles[pdf]'")
     if b"%PDF-" not in data[:1024]:
         raise ArticleError("is not a PDF file, though it is called so")
-    try:
-        yield _read(data)
-    except ArticleError:
-        raise
-    except Exception as error:
-        raise ArticleError(f"is a damaged PDF file ({type(error).__name__}); save it anew, or as text") from error
-
-
-def _read(data: bytes) -> Document:
-    from pypdf import PdfReader  # noqa: PLC0415  an extra
-
-    reader = PdfReader(BytesIO(data))
-    if reader.is_encrypted and not reader.decrypt(""):
-        raise ArticleError("is an encrypted PDF file; save it without a password")
-    pages = [page.splitlines() for page in _pages(reader)]
+    told = _told(data)
+    if reason := told.get("refused"):
+        raise ArticleError(reason)
+    pages = [page.splitlines() for page in told["pages"]]
     text = "\n\n".join(filter(None, map(_mended, _without_running_heads(pages))))
     if not any(map(str.isalnum, text)):
         raise ArticleError("is a PDF file without text, such as a scan; recognise its text (OCR) first")
-    return Document(text, fields=_fields(reader))
+    yield Document(text, fields=_fields(told["metadata"]))
 
 
-def _pages(reader: PdfReader) -> Iterator[str]:
-    count = len(reader.pages)
-    if count > MAX_PAGES:
-        raise ArticleError(f"has {count} pages; {MAX_PAGES} are the most that are read: divide it")
-    until, characters = monotonic() + MAX_SECONDS, 0
-    for page in reader.pages:
-        text = page.extract_text().encode("utf-8", "replace").decode().replace("\x00", "")
-        characters += len(text)
-        if characters > MAX_TEXT or monotonic() > until:
-            raise ArticleError("is a PDF file with too much in it to be read; divide it")
-        yield text
-
-
-def _fields(reader: PdfReader) -> dict[Field, list[str]]:
+def _told(data: bytes) -> dict[str, Any]:
+    """What a process of its own reads of a file: one can be made so that it takes for ever, or all memory."""
+    command = [sys.executable, "-P", str(Path(pdf_pages.__file__)), str(MAX_SECONDS + 1), str(MAX_MEMORY)]
     try:
-        told: Mapping[str, object] = reader.metadata or {}
-        date = _PDF_DATE.match(str(told.get("/CreationDate") or ""))
-        return filled(
-            title=_label(told.get("/Title")),
-            author=_label(told.get("/Author")),
-            date=date and "-".join(date.groups()),
-            description=_label(told.get("/Subject")),
-            tags=_label(told.get("/Keywords")),
-        )
-    except Exception:  # noqa: BLE001  broken metadata are none; the text was read
-        return {}
+        done = subprocess.run(command, input=data, capture_output=True, timeout=MAX_SECONDS, check=True)
+    except subprocess.TimeoutExpired:
+        raise ArticleError(f"is a PDF file that takes more than {MAX_SECONDS} s; divide it, or save it anew") from None
+    except subprocess.CalledProcessError:  # it was ended from outside, as where the memory is full
+        raise ArticleError("is a PDF file at which its reader broke off; save it anew, or as text") from None
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
 
 
-def _label(value: object) -> str | None:
-    return str(value).encode("utf-8", "replace").decode().replace("\x00", "") if value else None
+def _fields(metadata: Mapping[str, str]) -> dict[Field, list[str]]:
+    date = _PDF_DATE.match(metadata.get("/CreationDate", ""))
+    return filled(
+        title=metadata.get("/Title"),
+        author=metadata.get("/Author"),
+        date=date and "-".join(date.groups()),
+        description=metadata.get("/Subject"),
+        tags=metadata.get("/Keywords"),
+    )
 
 
 def _without_running_heads(pages: Sequence[list[str]]) -> list[list[str]]:
