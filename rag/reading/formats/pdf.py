@@ -14,9 +14,9 @@ from typing import Any
 
 from rag.errors import ArticleError
 from rag.language.text import HAN
-from rag.reading.formats import pdf_pages
 from rag.reading.formats.document import Document, Field, filled
 
+PROGRAM = Path(__file__).with_name("pdf_pages.py")
 MAX_SECONDS = 300
 MAX_MEMORY = 2 * 2**30  # bytes
 _HEAD_LINES = 2  # lines at the top and at the bottom of a page that may be the same on all
@@ -53,7 +53,7 @@ def read_pdf(data: bytes) -> Iterator[Document]:
 
 def _told(data: bytes) -> dict[str, Any]:
     """What a process of its own reads of a file: one can be made so that it takes for ever, or all memory."""
-    command = [sys.executable, "-P", str(Path(pdf_pages.__file__)), str(MAX_SECONDS + 1), str(MAX_MEMORY)]
+    command = [sys.executable, "-P", str(PROGRAM), str(MAX_SECONDS + 1), str(MAX_MEMORY)]
     try:
         done = subprocess.run(command, input=data, capture_output=True, timeout=MAX_SECONDS, check=True)
     except subprocess.TimeoutExpired:
