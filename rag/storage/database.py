@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 MOST = 8  # connections of one process; a question needs one, for a few milliseconds at a time
 PATIENCE = 10.0  # seconds to wait for one
+# Seconds after which the pool gives up, and tries again when one is wanted next: before, it waits twice as long after
+# each failure, up to minutes after the database is back. Less than the patience, so that who waits is served.
+GIVING_UP = 4.0
 LOOK_AGAIN = 0.1  # seconds between two looks at a lock that another has
 
 # A machine that loses its power says no goodbye: both sides notice within seconds, and its locks are free again.
@@ -56,6 +59,7 @@ class Database:
             min_size=1,
             max_size=MOST,
             timeout=PATIENCE,
+            reconnect_timeout=GIVING_UP,
             check=ConnectionPool.check_connection,  # the server may have been restarted since
             configure=_configure,
             open=False,
