@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import subprocess
+import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -384,6 +388,26 @@ def test_a_pdf_that_cannot_be_read_is_refused_with_the_reason(data: bytes, reaso
 def test_a_pdf_that_would_take_for_ever_is_refused_and_its_reader_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf_format, "MAX_SECONDS", 2)
     assert "takes more than 2 s" in refused(endless_pdf(), "a.pdf")
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="what a process ignores is read from /proc")
+def test_a_pdf_is_read_to_its_end_though_the_ingest_is_told_to_stop() -> None:
+    command = [sys.executable, "-P", str(pdf_format.PROGRAM), "60", str(pdf_format.MAX_MEMORY)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        status = Path(f"/proc/{reader.pid}/status")
+
+        def ignored() -> int:
+            (line,) = (one for one in status.read_text().splitlines() if one.startswith("SigIgn"))
+            return int(line.split()[1], 16)
+
+        deadline = time.monotonic() + 30
+        while not ignored() & 1 << signal.SIGHUP - 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            reader.send_signal(number)
+        out, _ = reader.communicate(pdf([LINES]), timeout=60)
+    assert reader.returncode == 0
+    assert "robots" in json.loads(out)["pages"][0]
 
 
 def test_a_pdf_that_would_take_all_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from io import BytesIO
@@ -58,11 +59,16 @@ def _clean(text: str) -> str:
 
 
 def _bound(seconds: int, memory: int) -> None:
-    """End when the time is over, whoever waits for this or not; have no more memory than this many bytes."""
-    if sys.platform != "win32":  # where there is neither
-        import resource  # noqa: PLC0415
-        import signal  # noqa: PLC0415
+    """End when the time is over, whoever waits for this or not; have no more memory than this many bytes.
 
+    Who stops an ingest stops its processes, too: it still finishes the article at hand, which must not look damaged.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if sys.platform != "win32":  # where there is none of these
+        import resource  # noqa: PLC0415
+
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.alarm(seconds)
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
