@@ -34,7 +34,7 @@ MINUTES, ASKERS = 30.0, 20
 BETWEEN = 1.0  # seconds between two changes of the folder
 PATIENCE = 120  # seconds for an answer, and for the index to have caught up at the end
 GROWTH = 1.05  # of the memory, at most
-NOT_FOUND = 404
+NOT_FOUND, BUSY = 404, 503
 THINKING = 0.5  # seconds that an asker thinks
 
 
@@ -150,9 +150,12 @@ def _upload_on(served: Served, watch: Watch, chance: random.Random) -> None:
                     else:
                         answer.raise_for_status()
             except httpx2.HTTPStatusError as error:
-                if error.response.status_code != 503:  # the folder is being read: try again, it says
+                if error.response.status_code == BUSY:  # the folder is being read: try again, it says
+                    watch.done["told to wait"] += 1
+                elif "No such file" in error.response.text:  # another program took the upload away before it was read
+                    watch.done["gone already"] += 1
+                else:
                     watch.errors.append(f"upload: {error} {error.response.text}")
-                watch.done["told to wait"] += 1
             except httpx2.HTTPError as error:
                 watch.errors.append(f"upload: {type(error).__name__} {error}")
             watch.done["upload"] += 1
