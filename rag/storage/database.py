@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 MOST = 8  # connections of one process; a question needs one, for a few milliseconds at a time
 PATIENCE = 10.0  # seconds to wait for one
-# Seconds after which the pool gives up, and tries again when one is wanted next. Until then it waits twice as long after
-# each failure, which left to itself goes on for minutes once the database is back.
+# Seconds after which the pool gives up, and tries again when one is wanted next. Until then it waits twice as long
+# after each failure, which left to itself goes on for minutes once the database is back.
 GIVING_UP = 4.0
 LOOK_AGAIN = 0.1  # seconds between two looks at a lock that another has
 
