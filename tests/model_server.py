@@ -83,70 +83,79 @@ def refuse(status: int, message: str, **headers: str) -> Reply:
     return Reply(status=status, body=body, headers=named) if named else Reply(status=status, body=body)
 
 
+class ScriptedHandler(BaseHTTPRequestHandler):
+    """Answers one connection of a scripted model."""
+
+    protocol_version = "HTTP/1.1"  # connections that stay open, as those of real servers do
+    told: ScriptedServer
+    reply: Callable[[Request], Given]
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.told.asked.append(request)
+        self.told.keys.append(self.headers["authorization"])
+        given = type(self).reply(request)
+        given = Reply(given) if isinstance(given, str) else given
+        if isinstance(given, Reply) and request.get("stream") and given.body is None:
+            given = Streamed(stream_of(given, counted="stream_options" in request))
+        try:
+            if isinstance(given, Reply):
+                self._say(given)
+            else:
+                self._stream(given.steps if isinstance(given, Streamed) else [given])
+        except OSError:
+            self.told.gone.set()
+            self.close_connection = True
+
+    def _say(self, given: Reply) -> None:
+        body = given.body if given.body is not None else completion(given)
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(given.status)
+        self.send_header("content-type", "text/html" if data.startswith(b"<") else "application/json")
+        self.send_header("content-length", str(len(data)))
+        for name, value in given.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _stream(self, steps: Iterable[Step]) -> None:
+        begun = False
+        for step in steps:
+            if isinstance(step, Hold):
+                self._wait_until_gone()
+            if not isinstance(step, bytes):
+                self.close_connection = True
+                return
+            if not begun:
+                self.send_response(200)
+                self.send_header("content-type", "text/event-stream")
+                self.send_header("transfer-encoding", "chunked")
+                self.end_headers()
+                begun = True
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(step), step))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _wait_until_gone(self) -> None:
+        while not self.told.stopping.is_set():
+            readable, _, _ = select.select([self.connection], [], [], 0.01)
+            if readable and not self.connection.recv(1, socket.MSG_PEEK):
+                self.told.gone.set()
+                return
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
 @contextmanager
 def scripted_server(reply: Callable[[Request], Given]) -> Iterator[ScriptedServer]:
     """Chat completions, whole or streamed as they are asked for, answered by a function of what was sent."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"  # connections that stay open, as those of real servers do
-
-        def do_POST(self) -> None:
-            request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            server.asked.append(request)
-            server.keys.append(self.headers["authorization"])
-            given = reply(request)
-            given = Reply(given) if isinstance(given, str) else given
-            if isinstance(given, Reply) and request.get("stream") and given.body is None:
-                given = Streamed(stream_of(given, counted="stream_options" in request))
-            try:
-                if isinstance(given, Reply):
-                    self._say(given)
-                else:
-                    self._stream(given.steps if isinstance(given, Streamed) else [given])
-            except OSError:
-                server.gone.set()
-                self.close_connection = True
-
-        def _say(self, given: Reply) -> None:
-            body = given.body if given.body is not None else completion(given)
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(given.status)
-            self.send_header("content-type", "text/html" if data.startswith(b"<") else "application/json")
-            self.send_header("content-length", str(len(data)))
-            for name, value in given.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(data)
-
-        def _stream(self, steps: Iterable[Step]) -> None:
-            begun = False
-            for step in steps:
-                if isinstance(step, Hold):
-                    self._wait_until_gone()
-                if not isinstance(step, bytes):
-                    self.close_connection = True
-                    return
-                if not begun:
-                    self.send_response(200)
-                    self.send_header("content-type", "text/event-stream")
-                    self.send_header("transfer-encoding", "chunked")
-                    self.end_headers()
-                    begun = True
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(step), step))
-            self.wfile.write(b"0\r\n\r\n")
-
-        def _wait_until_gone(self) -> None:
-            while not server.stopping.is_set():
-                readable, _, _ = select.select([self.connection], [], [], 0.01)
-                if readable and not self.connection.recv(1, socket.MSG_PEEK):
-                    server.gone.set()
-                    return
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Quiet."""
+    class Handler(ScriptedHandler):
+        pass
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server = ScriptedServer(f"http://127.0.0.1:{http.server_port}/v1")
+    Handler.told = server = ScriptedServer(f"http://127.0.0.1:{http.server_port}/v1")
+    Handler.reply = staticmethod(reply)
     threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
         yield server

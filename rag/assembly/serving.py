@@ -6,15 +6,16 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.assembly.base import Base, chroma_home, note_ingest, open_base, open_refiner, open_truth
 from rag.assembly.encoders import open_embedder, open_encoder
 from rag.assembly.folder import INGEST_LOCK, REMOVED
-from rag.assembly.writing import open_model_parts
+from rag.assembly.writing import ModelParts, open_model_parts
 from rag.assistant import Assistant
 from rag.citations import Sources
 from rag.conversation.rewriting import HeuristicRewriter
@@ -31,6 +32,7 @@ from rag.privacy import what_is_sent
 from rag.search.copies import Copies
 from rag.search.dense import DenseIndex
 from rag.search.ranking import RANKING
+from rag.search.refinement import Refiner
 from rag.search.retrieval import HybridRetriever
 from rag.settings import Settings
 from rag.storage.locks import Lock
@@ -57,40 +59,12 @@ def open_assistant(settings: Settings, *, later: bool = False) -> Assistant:
     lock = base.folder_lock
     lock.acquire("start a second server on it")
     try:
-        embedder, encoder = open_embedder(settings), open_encoder(settings)
-        store = open_truth(base, embedder)
-        refiner = open_refiner(base, store, encoder)
-        dense = DenseIndex(store, chroma_home(settings, embedder), base.ownership(store))
+        parts = _open_parts(settings, base, owned=True)
     except BaseException:
         lock.release()
         raise
-
-    warm = threading.Event()  # the first question can be answered, which work in the background would hold up
-
-    def begin() -> None:
-        dense.follow(after=warm)
-        if refiner:
-            refiner.follow(after=warm)
-
-    def stop() -> None:
-        warm.set()  # who still waits for it has to end
-        if refiner:
-            refiner.close()
-        dense.close()
-
-    library = _library(settings, base, store, embedder, dense)
-    assistant = _assistant(
-        settings,
-        base,
-        store,
-        dense,
-        (embedder, encoder),
-        library=library,
-        warmed=warm.set,
-        begin=begin,
-        stop=stop,
-        lock=lock,
-    )
+    library = _library(settings, parts)
+    assistant = _assistant(settings, parts, library)
     if not later:
         assistant.begin()
     return assistant
@@ -104,98 +78,128 @@ def open_beside(settings: Settings) -> Assistant:
     Raises:
         IndexMismatchError: the index was made by another embedder or version.
     """
+    return _assistant(settings, _open_parts(settings, open_base(settings), owned=False), library=None)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What an assistant is made of, opened."""
+
+    base: Base
+    store: Truth
+    dense: DenseIndex
+    embedder: Embedder
+    encoder: FineEncoder | None
+    refiner: Refiner | None
+    lock: Lock | None  # of the data folder, for who owns it
+    # The first question can be answered, which work in the background would hold up.
+    warm: threading.Event = field(default_factory=threading.Event)
+
+    def begin(self) -> None:
+        """What an owner does in the background; nothing for who only reads."""
+        if self.lock:
+            self.dense.follow(after=self.warm)
+            if self.refiner:
+                self.refiner.follow(after=self.warm)
+
+    def close(self) -> None:
+        """End what goes on, then let go of everything."""
+        self.warm.set()  # who still waits for it has to end
+        if self.refiner:
+            self.refiner.close()
+        self.dense.close()
+        self.store.close()
+        if self.lock:
+            self.lock.release()
+
+
+def _open_parts(settings: Settings, base: Base, *, owned: bool) -> _Parts:
     embedder, encoder = open_embedder(settings), open_encoder(settings)
-    base = open_base(settings)
     store = open_truth(base, embedder)
-    dense = DenseIndex(store, chroma_home(settings, embedder))  # never brought in line, so that Chroma is left alone
-    return _assistant(settings, base, store, dense, (embedder, encoder), library=None, stop=dense.close)
+    return _Parts(
+        base,
+        store,
+        # Of who only reads it is never brought in line, so that Chroma is left alone.
+        DenseIndex(store, chroma_home(settings, embedder), base.ownership(store) if owned else None),
+        embedder,
+        encoder,
+        open_refiner(base, store, encoder) if owned else None,
+        base.folder_lock if owned else None,
+    )
 
 
-def _assistant(
-    settings: Settings,
-    base: Base,
-    store: Truth,
-    dense: DenseIndex,
-    encoders: tuple[Embedder, FineEncoder | None],
-    *,
-    library: Library | None,
-    warmed: Callable[[], None] = lambda: None,
-    begin: Callable[[], None] = lambda: None,
-    stop: Callable[[], None],
-    lock: Lock | None = None,
-) -> Assistant:
-    embedder, encoder = encoders
-    retriever = HybridRetriever(store, dense, embedder, encoder)
-
-    def sources(question: Question) -> Sources:
-        return Copies(store, question.filters, include_qa=question.include_qa)
-
-    engines: dict[AnswererName, CitedQueryEngine] = {
-        "extractive": CitedQueryEngine(retriever, RANKING, ExtractiveAnswerer(), sources=sources)
-    }
+def _assistant(settings: Settings, parts: _Parts, library: Library | None) -> Assistant:
+    embedder, encoder = parts.embedder, parts.encoder
+    retriever = HybridRetriever(parts.store, parts.dense, embedder, encoder)
     writing = open_model_parts(settings, embedder, encoder) if settings.chat_model else None
-    if writing:
-        engines["llm"] = CitedQueryEngine(
-            retriever, RANKING, writing.answerer, judge=writing.judge, fallback=ExtractiveAnswerer(), sources=sources
-        )
-    feedback = base.open_feedback()
-
-    def warm_up() -> None:
-        try:
-            _warm_up(embedder, encoder, retriever)
-        finally:
-            warmed()
-
+    feedback = parts.base.open_feedback()
     # Loads weights and language model now, rather than in the first user's question.
-    threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
+    threading.Thread(target=_warm_up, args=(parts, retriever), name="warm-up", daemon=True).start()
 
     def close() -> None:
         for model in writing.models if writing else ():
             model.close()
-        stop()
         feedback.close()
-        store.close()
-        if lock:
-            lock.release()
+        parts.close()
 
     return Assistant(
-        store,
-        dense,
-        engines,
+        parts.store,
+        parts.dense,
+        _engines(parts.store, retriever, writing),
         default="llm" if writing else "extractive",
         embed_model=f"{embedder.model_name}+{encoder.model_name}" if encoder else embedder.model_name,
         models=writing.models if writing else (),
         sent=what_is_sent(settings),
         version=app_version(),
-        on_begin=begin,
+        on_begin=parts.begin,
         on_close=close,
         refines=encoder is not None,
         feedback=feedback,
         rewriter=writing.rewriter if writing else HeuristicRewriter(settings.history_turns),
         library=library,
         writer=writing.writer if writing else None,
-        upkeep=Upkeep(settings.data_dir, settings.data_dir / INGEST_LOCK, feedback, shared=base.is_shared),
+        upkeep=Upkeep(settings.data_dir, settings.data_dir / INGEST_LOCK, feedback, shared=parts.base.is_shared),
     )
 
 
-def _warm_up(embedder: Embedder, encoder: FineEncoder | None, retriever: HybridRetriever) -> None:
-    identify("warm up")
+def _engines(
+    store: Truth, retriever: HybridRetriever, writing: ModelParts | None
+) -> dict[AnswererName, CitedQueryEngine]:
+    def sources(question: Question) -> Sources:
+        return Copies(store, question.filters, include_qa=question.include_qa)
+
+    quoting = ExtractiveAnswerer()
+    engines: dict[AnswererName, CitedQueryEngine] = {
+        "extractive": CitedQueryEngine(retriever, RANKING, quoting, sources=sources)
+    }
+    if writing:
+        engines["llm"] = CitedQueryEngine(
+            retriever, RANKING, writing.answerer, judge=writing.judge, fallback=quoting, sources=sources
+        )
+    return engines
+
+
+def _warm_up(parts: _Parts, retriever: HybridRetriever) -> None:
     try:
-        embedder.get_query_embedding("warm up")
-        if encoder:
-            encoder.question("warm up", "en")
-    except EmbeddingError as error:
-        log.warning("%s", error)
-    # Closed meanwhile, or damaged, which every question then tells.
-    with contextlib.suppress(sqlite3.ProgrammingError, StoreError):
-        retriever.load()
+        identify("warm up")
+        try:
+            parts.embedder.get_query_embedding("warm up")
+            if parts.encoder:
+                parts.encoder.question("warm up", "en")
+        except EmbeddingError as error:
+            log.warning("%s", error)
+        # Closed meanwhile, or damaged, which every question then tells.
+        with contextlib.suppress(sqlite3.ProgrammingError, StoreError):
+            retriever.load()
+    finally:
+        parts.warm.set()
 
 
-def _library(settings: Settings, base: Base, store: Truth, embedder: Embedder, dense: DenseIndex) -> Library:
+def _library(settings: Settings, parts: _Parts) -> Library:
     limits = UploadLimits(settings.max_upload_mb * 2**20, settings.max_upload_files, settings.json_places)
-    ingestor = Ingestor(store, embedder, json_fields=settings.json_places)
-    writing = _writing_beside(ingestor, base, store, dense)
-    return Library(settings.articles, settings.data_dir / REMOVED, store, writing, limits=limits)
+    ingestor = Ingestor(parts.store, parts.embedder, json_fields=settings.json_places)
+    writing = _writing_beside(ingestor, parts.base, parts.store, parts.dense)
+    return Library(settings.articles, settings.data_dir / REMOVED, parts.store, writing, limits=limits)
 
 
 def _writing_beside(ingestor: Ingestor, base: Base, store: Truth, dense: DenseIndex) -> Writing:

@@ -17,6 +17,7 @@ from rag.encoders.embedding import Matrix
 from rag.errors import DenseIndexError, StoreError
 from rag.search.chroma import ChromaHome
 from rag.search.flat import FlatIndex, Hits
+from rag.search.following import Follower
 from rag.search.ownership import Ownership, Standing
 from rag.storage.changes import Keys, Mark
 from rag.storage.truth import Truth
@@ -49,8 +50,8 @@ class DenseIndex:
         self._mark: Mark | None = None  # what of the truth Chroma holds; None when nobody knows
         self._writing = threading.RLock()
         self._busy = False  # Chroma is thread-safe, but its readers and a writer starve each other
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None  # which keeps it in line beside questions
+        self._follower = Follower("dense-index", self._step)
+        self._complaint = ""  # the last of the thread that follows
         self._asked = float("-inf")  # when the last question came
 
     @property
@@ -92,7 +93,7 @@ class DenseIndex:
         if not self._writing.acquire(timeout=patience):
             return
         try:
-            if self._stop.is_set():  # once closed, Chroma may have another owner
+            if self._follower.is_told_to_stop:  # once closed, Chroma may have another owner
                 return
             if self._ownership is not None and (standing := self._ownership.look()) != "owner":
                 self._follow(standing)
@@ -118,41 +119,31 @@ class DenseIndex:
 
     def follow(self, *, after: threading.Event | None = None) -> None:
         """Start to keep in line with whatever any process writes, in the background, once ``after`` is set."""
-
-        def run() -> None:
-            if after is not None:
-                after.wait()
-            complaint = ""
-            while not self._stop.is_set():
-                try:
-                    self.sync()
-                except (DenseIndexError, StoreError) as error:
-                    if str(error) != complaint:  # once, and not every few seconds of a long night
-                        self._complain(error)
-                    complaint = str(error)
-                    if isinstance(error, DenseIndexError):  # the truth may be rebuilt beside us at any moment
-                        self._stop.wait(RETRY_SECONDS)
-                else:
-                    if complaint:
-                        log.warning("the articles and Chroma at %s can be used again", self._home.where)
-                    complaint = ""
-                self._stop.wait(POLL_SECONDS)
-
-        self._thread = threading.Thread(target=run, name="dense-index", daemon=True)
-        self._thread.start()
+        self._follower.start(after=after)
 
     def close(self) -> None:
         """Stop following and seal what is built; safe to call twice."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._follower.close()
         with self._writing:
             if self._collection is not None:
                 self._collection = None
                 self._home.close()
             if self._ownership is not None:
                 self._ownership.end()
+
+    def _step(self) -> float:
+        try:
+            self.sync()
+        except (DenseIndexError, StoreError) as error:
+            if str(error) != self._complaint:  # once, and not every few seconds of a long night
+                self._complain(error)
+            self._complaint = str(error)
+            # The truth may be rebuilt beside us at any moment.
+            return RETRY_SECONDS if isinstance(error, DenseIndexError) else POLL_SECONDS
+        if self._complaint:
+            log.warning("the articles and Chroma at %s can be used again", self._home.where)
+        self._complaint = ""
+        return POLL_SECONDS
 
     def _complain(self, error: DenseIndexError | StoreError) -> None:
         if isinstance(error, StoreError):
@@ -242,15 +233,15 @@ class DenseIndex:
         """
         at = 0
         while at < len(ids):
-            if self._stop.is_set():
+            if self._follower.is_told_to_stop:
                 raise _StoppedError
             started = time.monotonic()
             is_asked = started - self._asked < LULL
-            size = (BATCH_ASKED if is_asked else BATCH_SERVED) if self._thread else BATCH
+            size = (BATCH_ASKED if is_asked else BATCH_SERVED) if self._follower.is_running else BATCH
             yield ids[at : at + size]
             at += size
-            if self._thread and is_asked:
-                self._stop.wait(time.monotonic() - started)
+            if self._follower.is_running and is_asked:
+                self._follower.wait(time.monotonic() - started)
 
 
 class _StoppedError(Exception):

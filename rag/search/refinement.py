@@ -16,6 +16,7 @@ from rag.encoders.embedding import FineEncoder, Matrix, unit
 from rag.errors import LockedError, StoreError
 from rag.ingesting.ingestion import Step
 from rag.reading.units import is_whole, parts_of, units_of
+from rag.search.following import Follower
 from rag.storage.locks import Lock
 from rag.storage.truth import Refined, StoredPassage, Truth
 from rag.types import LANGS, Lang
@@ -35,8 +36,8 @@ class Refiner:
         self._store = store
         self._encoder = encoder
         self._lock = lock
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._follower = Follower("refiner", self._step)
+        self._seen = self._failed_at = -1  # revisions of the truth
 
     def run(self, progress: Step | None = None) -> None:
         """Refine all that is not; does nothing while another process is at it."""
@@ -46,7 +47,7 @@ class Refiner:
             return
         try:
             _, passages = self._store.count()
-            while not self._stop.is_set() and (waiting := self._store.unrefined(BATCH)):
+            while not self._follower.is_told_to_stop and (waiting := self._store.unrefined(BATCH)):
                 if progress:
                     progress("second reading (the index can be searched)", self._store.refined(), passages)
                 for lang in LANGS:
@@ -57,35 +58,26 @@ class Refiner:
 
     def follow(self, *, after: threading.Event | None = None) -> None:
         """Start to refine whatever any process writes to the truth, in the background, once ``after`` is set."""
-
-        def run() -> None:
-            if after is not None:
-                after.wait()
-            seen = failed_at = -1
-            while not self._stop.is_set():
-                try:
-                    seen, (_, passages) = self._store.revision(), self._store.count()
-                    if seen != failed_at and self._store.refined() < passages:
-                        self.run()
-                except StoreError as error:
-                    log.warning("the second reading waits: %s", error)
-                    self._stop.wait(RETRY_SECONDS)
-                except Exception:
-                    # Whatever went wrong, with one passage or the disk, questions must be answered. It is tried again
-                    # when something changes.
-                    log.exception("the second reading stopped")
-                    failed_at = seen
-                self._stop.wait(POLL_SECONDS)
-
-        self._thread = threading.Thread(target=run, name="refiner", daemon=True)
-        self._thread.start()
+        self._follower.start(after=after)
 
     def close(self) -> None:
         """Stop following after the batch at hand; safe to call twice."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._follower.close()
+
+    def _step(self) -> float:
+        try:
+            self._seen, (_, passages) = self._store.revision(), self._store.count()
+            if self._seen != self._failed_at and self._store.refined() < passages:
+                self.run()
+        except StoreError as error:
+            log.warning("the second reading waits: %s", error)
+            return RETRY_SECONDS
+        except Exception:
+            # Whatever went wrong, with one passage or the disk, questions must be answered. It is tried again
+            # when something changes.
+            log.exception("the second reading stopped")
+            self._failed_at = self._seen
+        return POLL_SECONDS
 
     def _read(self, passages: list[StoredPassage], lang: Lang) -> dict[str, Refined]:
         """A passage is read twice, whole and clause by clause; a sentence by itself is the mean of its clauses. All
