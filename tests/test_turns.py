@@ -17,15 +17,19 @@ MANY = 100
 PASSAGE = "The lighthouse at the northern cape rises 41 metres above the sea, and its lamp is seen from far away."
 
 
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
 def waits(turns: Turns, ask: Callable[[], object]) -> threading.Thread:
     """A thread that asks for a turn which somebody else has, once it stands in line."""
     before = len(turns._line)
     thread = threading.Thread(target=ask)
     thread.start()
-    deadline = time.monotonic() + PATIENCE
-    while len(turns._line) == before:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    until(lambda: len(turns._line) > before)
     return thread
 
 
@@ -87,55 +91,55 @@ def test_who_is_interrupted_in_the_line_leaves_it(monkeypatch: pytest.MonkeyPatc
     assert served == ["next"]
 
 
-def passes_while_asked(
-    monkeypatch: pytest.MonkeyPatch, of: object, name: str, read: Callable[[], object], ask: Callable[[], object]
-) -> tuple[int, int]:
-    """How many passes an encoder made from when a question came until it had its vector, and how many in all, while
-    another thread let it read many texts."""
-    passes, is_reading = list[None](), threading.Event()
+def passes(
+    monkeypatch: pytest.MonkeyPatch,
+    encoder: E5Encoder | UseEmbedding,
+    read: Callable[[], object],
+    ask: Callable[[], object],
+) -> list[str]:
+    """Whose passes an encoder made, in order, while one thread let it read many texts and, once the first of them was
+    under way, another asked a question."""
+    made, is_reading = list[str](), threading.Event()
+    of, name = (encoder, "_pass") if isinstance(encoder, E5Encoder) else (encoder._model, "encode")
     real = getattr(of, name)
 
-    def counted(*given: object) -> object:
-        passes.append(None)
+    def watched(*given: object) -> object:
+        made.append(threading.current_thread().name)
         is_reading.set()
+        until(lambda: "asks" in made or len(encoder._turns._line) > 1)  # who asks is in the line, or was served
         return real(*given)
 
-    monkeypatch.setattr(of, name, counted)
-    reading = threading.Thread(target=read)
+    monkeypatch.setattr(of, name, watched)
+    reading, asking = threading.Thread(target=read, name="reads"), threading.Thread(target=ask, name="asks")
     reading.start()
     assert is_reading.wait(PATIENCE)
-    before = len(passes)
-    ask()
-    during = len(passes) - before
+    asking.start()
+    asking.join(PATIENCE)
     reading.join(PATIENCE)
-    return during, len(passes)
+    return made
 
 
 def test_a_question_waits_for_one_pass_of_the_fine_encoder_not_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     weights = find_weights()
     assert weights
     encoder = E5Encoder(weights)
-    encoder.question("warm up", "en")
-    during, of_all = passes_while_asked(
+    made = passes(
         monkeypatch,
         encoder,
-        "_pass",
         lambda: encoder.read([[PASSAGE]] * MANY, "en"),
         lambda: encoder.question("How tall is the lighthouse?", "en"),
     )
-    assert of_all > 15
-    assert during <= 3  # the one that runs, perhaps one that came into the line before it, its own
+    assert made[:3] == ["reads", "asks", "reads"]
+    assert len(made) > 15
 
 
 def test_a_question_waits_for_one_pass_of_the_embedder_not_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     embedder = UseEmbedding()
-    embed_question(embedder, "warm up")
-    during, of_all = passes_while_asked(
+    made = passes(
         monkeypatch,
-        embedder._model,
-        "encode",
+        embedder,
         lambda: embed_texts(embedder, [PASSAGE] * MANY),
         lambda: embed_question(embedder, "How tall is the lighthouse?"),
     )
-    assert of_all == -(-MANY // BATCH) + 1
-    assert during <= 3
+    assert made[:3] == ["reads", "asks", "reads"]
+    assert len(made) == -(-MANY // BATCH) + 1
