@@ -23,6 +23,7 @@ from rag.nodes import Question, passage_of
 from rag.reading.articles import offered_questions
 from rag.search.dense import DenseIndex
 from rag.storage.feedback import FeedbackStore, Rating, Verdict
+from rag.storage.listing import Listing
 from rag.storage.truth import Truth
 from rag.types import (
     Answer,
@@ -94,7 +95,7 @@ class Assistant:
         self._library = library
         self._writer = writer
         self._upkeep = upkeep
-        self._listed: tuple[str, list[ArticleSummary]] = ("", [])
+        self._listing = Listing(store)
 
     def ask(
         self,
@@ -223,15 +224,12 @@ class Assistant:
 
     def articles(self) -> list[ArticleSummary]:
         """What is indexed, newest first, articles without a date last."""
-        contents = self._store.contents()  # before the list is read, so that a change in between is seen the next time
-        if self._listed[0] != contents:
-            self._listed = (contents, self._store.summaries())
-        return list(self._listed[1])
+        return self._listing.read()
 
     def article(self, article_id: str) -> tuple[ArticleSummary, str] | None:
         """One article and its whole text, into which all offsets point; None when there is no such id."""
         text = self._store.text(article_id)
-        found = self._store.summaries(article_id)
+        found = self._store.summaries([article_id])
         return (found[0], text) if found and text is not None else None
 
     def read(self, article_id: str) -> ArticleView | None:

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from web_fakes import SUMMARY, HandMadeAssistant
 
+from rag.storage.listing import in_order, place_of
 from rag.types import ArticleSummary
 from rag.web.api import create_api
-from rag.web.catalogue_api import beyond, in_order
+from rag.web.catalogue_api import beyond
 
 
 def article(id: str, date: str | None, title: str) -> ArticleSummary:
@@ -103,7 +104,7 @@ def test_a_hundred_come_when_nothing_else_is_asked_for(client: TestClient, libra
 def test_every_place_in_a_list_has_the_rest_of_it_beyond(listed: list[ArticleSummary]) -> None:
     ordered = in_order(listed)
     for number, one in enumerate(ordered, 1):
-        assert beyond((one.date or "", one.title[:100], one.id), ordered) == ordered[number:]
+        assert beyond(place_of(one), ordered) == ordered[number:]
 
 
 @pytest.mark.parametrize(

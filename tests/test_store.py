@@ -52,11 +52,6 @@ def test_what_was_written_is_read_back_with_exact_offsets(store: Store) -> None:
             assert stored.passage.start <= start < end <= stored.passage.end
 
 
-def test_articles_are_listed_newest_first_and_undated_last(store: Store) -> None:
-    assert [summary.title for summary in store.summaries()] == ["Hunde", "Cats", "月亮"]
-    assert [summary.tags for summary in store.summaries()] == [("pets", "dogs"), ("pets",), ()]
-
-
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [

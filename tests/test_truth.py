@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,13 @@ from rag.language.text import content_tokens, identify, tokens
 from rag.reading.articles import read_articles
 from rag.reading.chunking import chunk
 from rag.search.flat import FlatIndex
+from rag.storage import postgres, store
 from rag.storage.database import Database
+from rag.storage.listing import Listing, in_order
 from rag.storage.postgres import PostgresStore
 from rag.storage.store import Store
 from rag.storage.truth import EmbeddedChunk, KnownFile, Refined, Truth
-from rag.types import Article, Filters, Lang, LastIngest, Unreadable
+from rag.types import Article, ArticleSummary, Filters, Lang, LastIngest, Unreadable
 
 pytest_plugins = ["servers"]
 
@@ -114,15 +117,15 @@ def test_characters_beyond_the_first_plane_count_as_one(empty: Truth, write: Cal
 
 
 def test_articles_are_listed_newest_first_and_undated_last(truth: Truth) -> None:
-    listed = truth.summaries()
+    listed = Listing(truth).read()
     assert [(one.title, one.tags, one.date) for one in listed] == [
         ("Hunde", ("pets", "dogs"), "2022-03-01"),
         ("Cats", ("pets",), "2020-01-05"),
         ("月亮", (), None),
     ]
     assert (listed[2].langs, listed[2].qa_pairs, listed[2].passages) == (("zh",), 1, 2)
-    assert truth.summaries(listed[1].id) == [listed[1]]
-    assert truth.summaries("none") == []
+    assert truth.summaries([listed[1].id, "none"]) == [listed[1]]
+    assert truth.summaries([]) == []
 
 
 def test_it_counts_what_it_holds(truth: Truth, folder: Path, embedder: SubjectEmbedder) -> None:
@@ -480,3 +483,68 @@ def test_both_find_the_same_first_passages_by_words(tmp_path: Path, postgres: Po
         assert mine == theirs
     lite.close()
     large.close()
+
+
+# --- The list in memory --------------------------------------------------------------------------------------
+
+
+def read_counting(listing: Listing, truth: Truth, monkeypatch: pytest.MonkeyPatch) -> tuple[list[ArticleSummary], int]:
+    """The list, and how many articles were read for it."""
+    read: list[int] = []
+    real = truth.summaries
+
+    def counted(ids: Iterable[str] | None = None) -> list[ArticleSummary]:
+        found = real(ids)
+        read.append(len(found))
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(truth, "summaries", counted)
+        return listing.read(), sum(read)
+
+
+def test_the_list_reads_what_changed_and_nothing_else(
+    truth: Truth, open_truth: Open, folder: Path, embedder: SubjectEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, listing = open_truth(), Listing(truth)  # another process writes
+    assert read_counting(listing, truth, monkeypatch)[1] == 3
+    assert read_counting(listing, truth, monkeypatch)[1] == 0
+    (folder / "cats.md").write_text(CATS.replace("tag: pets", "tag: beasts"), encoding="utf-8")
+    (folder / "hunde.md").unlink()
+    (folder / "new.md").write_text("# Mars\n\nMars is red.\n", encoding="utf-8")
+    Ingestor(other, embedder).run([folder])
+    listed, read = read_counting(listing, truth, monkeypatch)
+    assert [(one.title, one.tags) for one in listed] == [("Cats", ("beasts",)), ("Mars", ()), ("月亮", ())]
+    assert read == 2
+    other.refine({passage_id: fine_of(other, passage_id) for passage_id in other.passage_ids()})
+    assert read_counting(listing, truth, monkeypatch) == (listed, 0)
+    other.clear()
+    assert listing.read() == []
+
+
+TOLD = (
+    *(BRIDGE, BRIDGE.replace("four years", "five years"), BRIDGE + " So the mayor says."),
+    *("A cat sleeps all day long.", "Ein Hund bellt laut im Garten.", "月亮绕着地球转。"),
+)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_list_is_what_the_tables_say_whatever_came_and_went(
+    empty: Truth, write: Callable[..., Path], embedder: SubjectEmbedder, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    if seed % 2:  # more tell the same than one of them names
+        monkeypatch.setattr(store, "MOST_SAME", 1)
+        monkeypatch.setattr(postgres, "MOST_SAME", 1)
+    chance, folder, listing = random.Random(seed), write(), Listing(empty)
+    linked = 0
+    for step in range(12):
+        for _ in range(chance.randrange(1, 4)):
+            path = folder / f"{chance.randrange(7)}.md"
+            if chance.random() < 0.3:
+                path.unlink(missing_ok=True)
+            else:
+                path.write_text(f"---\ntitle: {step}\n---\n\n{chance.choice(TOLD)}", encoding="utf-8")
+        Ingestor(empty, embedder).run([folder])
+        assert listing.read() == in_order(empty.summaries())
+        linked += any(one.same_as for one in listing.read())
+    assert linked  # some told the same

@@ -140,6 +140,16 @@ def changed(db: sqlite3.Connection, since: Mark) -> tuple[set[str], set[str]]:
     return {row[0] for row in rows if row[1]}, {row[0] for row in rows if not row[1]}
 
 
+def changed_articles(db: sqlite3.Connection, since: Mark) -> set[str]:
+    """The ids of the articles that came or changed since then: each change writes all passages of an article anew."""
+    rows = db.execute(
+        "SELECT DISTINCT p.article_id FROM changes c JOIN passages p ON p.key = c.key "
+        "WHERE c.revision > ? AND c.refined = 0",
+        (since.revision,),
+    )
+    return {row[0] for row in rows}
+
+
 def codes(db: sqlite3.Connection, kind: Kind, since: Mark | None) -> Iterator[Rows]:
     """The codes of all passages, or of those that changed since then, block by block, keys ascending."""
     if since is None:

@@ -31,6 +31,7 @@ from rag.storage.truth import (
     Known,
     KnownFile,
     Refined,
+    Relisted,
     StoredPassage,
     rarest,
     refuse_other,
@@ -276,7 +277,7 @@ class PostgresStore:
         rows = self._all("SELECT lang, passages FROM rag_langs WHERE passages > 0 ORDER BY lang")
         return {row["lang"]: row["passages"] for row in rows}
 
-    def summaries(self, article_id: str | None = None) -> list[ArticleSummary]:
+    def summaries(self, ids: Iterable[str] | None = None) -> list[ArticleSummary]:
         """See Truth."""
         rows = self._all(
             "SELECT id, file, title, url, author, date, description, langs, qa_pairs, characters, "
@@ -286,11 +287,19 @@ class PostgresStore:
             "ON other.story = own.story AND other.article_id <> a.id WHERE own.article_id = a.id ORDER BY "
             f"(SELECT min(key) FROM rag_prints WHERE article_id = other.article_id) LIMIT {MOST_SAME}))::text "
             "AS same_as "
-            "FROM rag_articles a WHERE %(id)s::text IS NULL OR id = %(id)s "
-            "ORDER BY date IS NULL, date DESC, title",
-            {"id": article_id},
+            "FROM rag_articles a WHERE %(ids)s::text[] IS NULL OR id = ANY(%(ids)s)",
+            {"ids": None if ids is None else list(ids)},
         )
         return [article_summary(row) for row in rows]
+
+    def relisted(self, since: Mark) -> Relisted | None:
+        """See Truth."""
+        with self._database.snapshot() as db:
+            now = tables.mark(db)
+            if not reaches(now, since):
+                return None
+            ids = {row["id"] for row in db.execute("SELECT id FROM rag_articles")}
+            return Relisted(now, ids, tables.changed_articles(db, since))
 
     def same_as(self, article_id: str) -> tuple[str, ...]:
         """See Truth."""

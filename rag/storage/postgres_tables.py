@@ -176,6 +176,16 @@ def changed(db: Connection[DictRow], since: Mark) -> tuple[set[str], set[str]]:
     return came, {row["passage_id"] for row in rows} - came
 
 
+def changed_articles(db: Connection[DictRow], since: Mark) -> set[str]:
+    """The ids of the articles that came or changed since then: each change writes all passages of an article anew."""
+    rows = db.execute(
+        "SELECT DISTINCT p.article_id FROM rag_changes c JOIN rag_passages p ON p.key = c.key "
+        "WHERE c.revision > %s AND NOT c.refined",
+        (since.revision,),
+    )
+    return {row["article_id"] for row in rows}
+
+
 def codes(db: Connection[DictRow], kind: Kind, since: Mark | None) -> Iterator[Rows]:
     """The codes of all passages, or of those that changed since then, block by block, keys ascending."""
     sql = f"SELECT key, {kind} FROM rag_codes ORDER BY key"

@@ -36,6 +36,7 @@ from rag.storage.truth import (
     Known,
     KnownFile,
     Refined,
+    Relisted,
     StoredPassage,
     refuse_other,
 )
@@ -283,9 +284,11 @@ class Store:
         """See Truth."""
         return self._totals().langs
 
-    def summaries(self, article_id: str | None = None) -> list[ArticleSummary]:
+    def summaries(self, ids: Iterable[str] | None = None) -> list[ArticleSummary]:
         """See Truth."""
-        where, values = ("WHERE a.id = ? ", (article_id,)) if article_id is not None else ("", ())
+        where, values = "", tuple[str, ...]()
+        if ids is not None:
+            where, values = "WHERE a.id IN (SELECT value FROM json_each(?)) ", (json.dumps(list(ids)),)
         rows = self._db.execute(
             "SELECT a.id, a.file, a.title, a.url, a.author, a.date, a.description, a.langs, a.qa_pairs, "
             "length(a.text) AS characters, count(p.key) AS passages, "
@@ -296,10 +299,19 @@ class Store:
             "JOIN articles o ON o.id = other.article_id WHERE own.article_id = a.id ORDER BY o.rowid "
             f"LIMIT {MOST_SAME})) AS same_as "
             f"FROM articles a LEFT JOIN passages p ON p.article_id = a.id {where}"
-            "GROUP BY a.id ORDER BY a.date IS NULL, a.date DESC, a.title",
+            "GROUP BY a.id",
             values,
         )
         return [article_summary(row) for row in rows]
+
+    def relisted(self, since: Mark) -> Relisted | None:
+        """See Truth."""
+        with self._connections.snapshot() as db:
+            now = changes.mark(db)
+            if not changes.reaches(now, since):
+                return None
+            ids = {row[0] for row in db.execute("SELECT id FROM articles")}
+            return Relisted(now, ids, changes.changed_articles(db, since))
 
     def same_as(self, article_id: str) -> tuple[str, ...]:
         """See Truth."""

@@ -93,6 +93,15 @@ class KnownFile:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Relisted:
+    """How the articles differ from what they were at an earlier mark."""
+
+    mark: Mark  # of now
+    ids: set[str]  # of all that are there
+    changed: set[str]  # those of them that came or changed since
+
+
 class Truth(Protocol):
     """Articles, passages, vectors and the lexical index. Safe to call from many threads, and from many processes.
 
@@ -194,8 +203,11 @@ class Truth(Protocol):
     def languages(self) -> dict[str, int]:
         """How many passages each language has."""
 
-    def summaries(self, article_id: str | None = None) -> list[ArticleSummary]:
-        """All articles, or one, newest first, those without a date last."""
+    def summaries(self, ids: Iterable[str] | None = None) -> list[ArticleSummary]:
+        """All articles, or those of these ids that are there, in no order."""
+
+    def relisted(self, since: Mark) -> Relisted | None:
+        """Which articles came, went or changed since then; None where the log does not go back as far."""
 
     def same_as(self, article_id: str) -> tuple[str, ...]:
         """The ids of the other articles that tell the same in nearly the same words."""

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from rag.assistant import Assistant
+from rag.storage.listing import Place, place_of
 from rag.types import ArticleSummary
 from rag.web.errors import ApiError
 from rag.web.openapi import ARTICLES, Responses, errors, example
@@ -23,13 +24,11 @@ from rag.web.schemas import ArticleDetail, Articles
 
 MOST = 1000  # articles of one page
 USUAL = 100
-MAX_TITLE = 100  # characters of a title that tell its place; a cursor stands in an address, which is bounded
 MAX_CURSOR = 2000
 _ETAG = {"ETag": {"description": "For If-None-Match next time", "schema": {"type": "string"}}}
 _UNCHANGED: Responses = {304: {"description": "Nothing has changed since the ETag in If-None-Match"}}
 
-_Place = tuple[str, str, str]  # date or nothing, start of the title, id: where in the list an article stands
-_PLACE: TypeAdapter[_Place] = TypeAdapter(_Place, config={"strict": True})
+_PLACE: TypeAdapter[Place] = TypeAdapter(Place, config={"strict": True})
 
 
 def catalogue_routes(assistant: Assistant) -> APIRouter:
@@ -52,7 +51,7 @@ def catalogue_routes(assistant: Assistant) -> APIRouter:
         An article that is added or removed on the way moves no other from one page to another. With `If-None-Match`
         the answer is 304 while the page is the same.
         """
-        listed = in_order(assistant.articles())
+        listed = assistant.articles()
         after = listed if cursor is None else beyond(_read_cursor(cursor), listed)
         page = after[:limit]
         following = _cursor(page[-1]) if len(after) > limit else None
@@ -79,33 +78,23 @@ def catalogue_routes(assistant: Assistant) -> APIRouter:
 # --- Pages --------------------------------------------------------------------------------------------------
 
 
-def in_order(articles: Sequence[ArticleSummary]) -> list[ArticleSummary]:
-    """Newest first, those without a date last; of one day by title, and no two at the same place."""
-    by_title = sorted(articles, key=lambda one: _place(one)[1:])
-    return sorted(by_title, key=lambda one: one.date or "", reverse=True)  # stable: titles stay in order
-
-
-def beyond(place: _Place, listed: Sequence[ArticleSummary]) -> list[ArticleSummary]:
+def beyond(place: Place, listed: Sequence[ArticleSummary]) -> list[ArticleSummary]:
     """What of a list in order stands after a place, whether or not an article is there still."""
     date, *rest = place
 
     def not_after(one: ArticleSummary) -> bool:
-        its_date, *its_rest = _place(one)
+        its_date, *its_rest = place_of(one)
         return its_date > date or (its_date == date and its_rest <= rest)
 
     return list(dropwhile(not_after, listed))
 
 
-def _place(one: ArticleSummary) -> _Place:
-    return one.date or "", one.title[:MAX_TITLE], one.id
-
-
 def _cursor(one: ArticleSummary) -> str:
-    packed = json.dumps(_place(one), ensure_ascii=False, separators=(",", ":")).encode()
+    packed = json.dumps(place_of(one), ensure_ascii=False, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(packed).decode("ascii").rstrip("=")
 
 
-def _read_cursor(cursor: str) -> _Place:
+def _read_cursor(cursor: str) -> Place:
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         return _PLACE.validate_json(packed)
