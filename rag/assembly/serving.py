@@ -133,8 +133,6 @@ def _assistant(settings: Settings, parts: _Parts, library: Library | None) -> As
     retriever = HybridRetriever(parts.store, parts.dense, embedder, encoder)
     writing = open_model_parts(settings, embedder, encoder) if settings.chat_model else None
     feedback = parts.base.open_feedback()
-    # Loads weights and language model now, rather than in the first user's question.
-    threading.Thread(target=_warm_up, args=(parts, retriever), name="warm-up", daemon=True).start()
 
     def close() -> None:
         for model in writing.models if writing else ():
@@ -142,7 +140,7 @@ def _assistant(settings: Settings, parts: _Parts, library: Library | None) -> As
         feedback.close()
         parts.close()
 
-    return Assistant(
+    assistant = Assistant(
         parts.store,
         parts.dense,
         _engines(parts.store, retriever, writing),
@@ -160,6 +158,9 @@ def _assistant(settings: Settings, parts: _Parts, library: Library | None) -> As
         writer=writing.writer if writing else None,
         upkeep=Upkeep(settings.data_dir, settings.data_dir / INGEST_LOCK, feedback, shared=parts.base.is_shared),
     )
+    # Loads weights and language model now, rather than in the first user's question.
+    threading.Thread(target=_warm_up, args=(parts, retriever, assistant), name="warm-up", daemon=True).start()
+    return assistant
 
 
 def _engines(
@@ -179,20 +180,26 @@ def _engines(
     return engines
 
 
-def _warm_up(parts: _Parts, retriever: HybridRetriever) -> None:
-    try:
-        identify("warm up")
+def _warm_up(parts: _Parts, retriever: HybridRetriever, assistant: Assistant) -> None:
+    # Closed meanwhile, or damaged, which every question then tells.
+    with contextlib.suppress(sqlite3.ProgrammingError, StoreError):
         try:
-            parts.embedder.get_query_embedding("warm up")
-            if parts.encoder:
-                parts.encoder.question("warm up", "en")
-        except EmbeddingError as error:
-            log.warning("%s", error)
-        # Closed meanwhile, or damaged, which every question then tells.
-        with contextlib.suppress(sqlite3.ProgrammingError, StoreError):
+            identify("warm up")
+            _encode_something(parts)
             retriever.load()
-    finally:
-        parts.warm.set()
+        finally:
+            parts.warm.set()
+        if parts.lock:  # of very many articles this takes seconds, for which the page should not wait
+            assistant.articles()
+
+
+def _encode_something(parts: _Parts) -> None:
+    try:
+        parts.embedder.get_query_embedding("warm up")
+        if parts.encoder:
+            parts.encoder.question("warm up", "en")
+    except EmbeddingError as error:
+        log.warning("%s", error)
 
 
 def _library(settings: Settings, parts: _Parts) -> Library:

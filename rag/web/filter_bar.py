@@ -89,7 +89,7 @@ class FilterBar:
         offered = {
             self.tags: _choosing(_named(tags), _named(known.tags)),
             self.outlets: _choosing(_named(outlets), _named(known.authors)),
-            self.articles: _choosing(_titled(articles), _titled(chosen)),
+            self.articles: _choosing(_titled(articles[: OFFERED + len(chosen)]), _titled(chosen)),
         }
         return {**values, **offered, self.chips: render_chips(known, articles, lang)}
 
