@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from page_fixtures import OpenPage, ask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 from web_fakes import HandMadeAssistant
 
 from rag.storage.feedback import FeedbackStore
@@ -93,6 +93,41 @@ def test_the_list_stays_open_when_one_of_it_is_deleted(hand_made_site: str, open
     page.get_by_role("button", name="Delete: Eins?").click()
     expect_kept(page, ["Zwei?"])
     expect(page.locator("#history .open-conversation")).to_be_visible(timeout=2000)
+
+
+SLOW_LINE = """(() => {
+  const quick = window.fetch;
+  window.fetch = async (...given) => {
+    const response = await quick(...given);
+    if (response.url.includes("/queue/join")) await new Promise((then) => setTimeout(then, 700));
+    return response;
+  };
+})()"""
+
+
+def has_begun_anew(response: Response) -> bool:
+    """Whether the page was emptied: that and the greeting alone are sent without values."""
+    return "/run/predict" in response.url and '"data":[],' in (response.request.post_data or "")
+
+
+def test_a_new_conversation_begun_before_the_question_has_arrived_stays_empty(
+    hand_made_site: str, open_page: OpenPage
+) -> None:
+    page = open_page(hand_made_site)
+    page.add_init_script(SLOW_LINE)
+    with page.expect_response(has_begun_anew):  # the greeting
+        page.reload()
+    fresh(page)
+    for number, question in enumerate(("Eins?", "Zwei?"), 1):
+        with page.expect_response(has_begun_anew):
+            with page.expect_request("**/queue/join*"):
+                ask(page, question)
+            page.locator("#new").click()
+        expect(page.locator("#chat .asked")).to_have_count(0)
+        ask_each(page, f"{number} + 1?")
+        expect(page.locator("#chat .asked")).to_have_text([f"{number} + 1?"])
+        page.locator("#new").click()
+        expect(page.locator("#chat .asked")).to_have_count(0)
 
 
 def test_a_conversation_that_is_opened_again_is_kept_whole(hand_made_site: str, open_page: OpenPage) -> None:

@@ -89,7 +89,7 @@
   };
 
   // Back to the server: the newest entries, as many as it takes at once.
-  const restore = (wanted) => ask.wish("restore", `#\n${wanted}`);
+  const restore = (wanted) => ask.onceArrived("restore", () => ask.wish("restore", `#\n${wanted}`));
   const open = (key) => {
     const found = read(key);
     if (!found) return;

@@ -40,6 +40,38 @@
       true,
     );
 
+  // Gradio can only end what the server has given a number. Who ends a question that is still on its way there would be
+  // passed over, so that this waits until it has arrived.
+  let underWay = 0;
+  const postponed = new Map();
+  const arrived = () => {
+    underWay -= 1;
+    if (underWay) return;
+    const acts = [...postponed.values()];
+    postponed.clear();
+    acts.forEach((act) => act());
+  };
+  ask.onceArrived = (name, act) => (underWay ? postponed.set(name, act) : act());
+  const send = window.fetch;
+  window.fetch = async (...given) => {
+    if (!String(given[0]?.url ?? given[0]).includes("/queue/join")) return send(...given);
+    underWay += 1;
+    const later = () => setTimeout(arrived, 100); // milliseconds; Gradio has to read the number, too
+    try {
+      const response = await send(...given);
+      response.clone().text().then(later, later);
+      return response;
+    } catch (error) {
+      later();
+      throw error;
+    }
+  };
+  ask.click("#stop, #new", (button, event) => {
+    if (!underWay) return false;
+    event.stopImmediatePropagation();
+    ask.onceArrived(button.id, () => document.getElementById(button.id)?.click());
+  });
+
   // Type into a text box of Gradio's, as a person would. A number in front makes each wish a change.
   ask.type = (id, text) => {
     const box = document.querySelector(`#${id} textarea, #${id} input`);
