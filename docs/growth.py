@@ -51,7 +51,7 @@ ROWS: dict[str, Reading] = {
     "Chroma's bare query, ms": _times("chroma_query_ms"),
     "product with all vectors, ms": _times("dot_product_ms"),
     "plain pipeline, ms": _times("plain_ms"),
-    "list of all articles, s": _plain("list_s", 3),
+    "list of all articles, from the disk, s": _plain("list_s", 3),
     "… after one of them changed, s": _plain("list_again_s", 3),
 }
 CURVES = {
@@ -71,7 +71,7 @@ def table(figures: Mapping[str, Figures]) -> str:
     >>> print(table({"1000": {"list_s": 0.003}}), end="")
     | | 1,000 |
     |---|---|
-    | list of all articles, s | 0.003 |
+    | list of all articles, from the disk, s | 0.003 |
     """
     lines = [f"| | {' | '.join(f'{int(size):,}' for size in figures)} |", f"|---|{'---|' * len(figures)}"]
     for name, reading in ROWS.items():
